@@ -1,0 +1,43 @@
+"""The base of every message and record."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen record: unknown keys are refused, so that a typing error never passes in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class ErrorInfo(Record):
+    """What happened, to which file, and what to do next.
+
+    Attributes
+    ----------
+    code : str
+        A stable word for programs: ``not-a-movie``, ``truncated``, ``malformed``, ``unsupported``, ``unreadable``,
+        ``not-found``, ``is-a-folder``, ``empty``, ``output-exists``, ``no-permission``, ``disk-full``, ``no-model``,
+        ``out-of-memory``, ``cancelled``, ``bad-request``, ``crash``, ``internal``.
+    what : str
+        One sentence that says what happened.
+    path : str or None
+        The file concerned.
+    advice : str
+        One sentence that says what to do next; may be empty.
+    """
+
+    code: str
+    what: str
+    path: str | None = None
+    advice: str = ""
+
+    def sentence(self) -> str:
+        """The whole message, as shown to a person."""
+        parts = [self.what]
+        if self.path and self.path not in self.what:
+            parts.append(f"File: {self.path}.")
+        if self.advice:
+            parts.append(self.advice)
+        return " ".join(parts)

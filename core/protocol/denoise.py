@@ -1,0 +1,229 @@
+"""Requests and results of denoising: everything that is needed to run them again."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from core.protocol.base import Record
+from core.protocol.movie import IssueLevel
+
+DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Region(Record):
+    """Rows ``y0:y1`` and columns ``x0:x1`` of a frame, in px, ends exclusive."""
+
+    y0: int = Field(ge=0)
+    y1: int
+    x0: int = Field(ge=0)
+    x1: int
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Region:
+        if self.y1 <= self.y0 or self.x1 <= self.x0:
+            raise ValueError("the region is empty: its end must lie beyond its start")
+        return self
+
+
+class FrameRange(Record):
+    """Frames ``start`` (inclusive) to ``stop`` (exclusive; None: to the end)."""
+
+    start: int = Field(default=0, ge=0)
+    stop: int | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> FrameRange:
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError("the range holds no frame: its end must lie beyond its start")
+        return self
+
+
+class IntensityScale(Record):
+    """Stored value to electrons: electrons = (stored - offset) / gain. Invertible.
+
+    `source` says where it comes from: ``tag``, ``typed``, ``estimated`` or ``unknown``. Only with ``tag`` or ``typed``
+    are the numbers called electrons in front of the user; otherwise results are linear file units.
+    """
+
+    gain: float = Field(gt=0)
+    offset: float = 0.0
+    source: Literal["tag", "typed", "estimated", "unknown"]
+
+
+class Plan(Record):
+    """Chosen once at the start and used again by rerun and resume: the same plan gives the same bits."""
+
+    device: str
+    device_name: str = ""
+    dtype: Literal["float32", "bfloat16"]
+    tile_height: int
+    tile_width: int
+    halo: int
+    batch: int
+    threads: int
+    model: str
+    model_version: str
+    weights_sha256: str
+    parameters: dict[str, Any] = {}
+    scale: IntensityScale
+
+
+class Scratch(Record):
+    """A file of fixed size on the local disk, made and removed by the window, through which pixels travel.
+
+    Frames go round: slot ``k`` begins at ``k * slot_bytes``; there are ``slots`` of them.
+    """
+
+    path: str
+    slot_bytes: int = Field(gt=0)
+    slots: int = Field(gt=0)
+
+
+class DenoiseRequest(Record):
+    """Denoise a movie, a range of it or a region of it, into a file.
+
+    `sum_frames` adds up that many neighbouring frames into one before denoising. `counts_per_electron` and
+    `black_level` are what the user typed; None: from the file, else estimated.
+    """
+
+    kind: Literal["denoise"] = "denoise"
+    source: str
+    dataset: str | None = None
+    output: str
+    model: str
+    device: DeviceChoice = "auto"
+    frames: FrameRange = FrameRange()
+    region: Region | None = None
+    sum_frames: int = Field(default=1, ge=1)
+    counts_per_electron: float | None = Field(default=None, gt=0)
+    black_level: float | None = None
+    overwrite: bool = False
+    resume: bool = True
+    tile: int | None = Field(default=None, ge=16)
+    plan: Plan | None = None
+    scratch: Scratch | None = None
+
+
+class DraftRequest(Record):
+    """Denoise one frame, or a region of one, at once and into scratch (slot 0); the next draft cancels it."""
+
+    kind: Literal["draft"] = "draft"
+    source: str
+    dataset: str | None = None
+    frame: int = Field(ge=0)
+    region: Region | None = None
+    sum_frames: int = Field(default=1, ge=1)
+    counts_per_electron: float | None = Field(default=None, gt=0)
+    black_level: float | None = None
+    model: str
+    device: DeviceChoice = "auto"
+    scratch: Scratch
+
+
+class EstimateRequest(Record):
+    """What would a denoise cost? Answered by reading a frame or two and timing a tile."""
+
+    kind: Literal["estimate"] = "estimate"
+    request: DenoiseRequest
+
+
+class TrainJobRequest(Record):
+    """Train a model by a recipe file (TOML)."""
+
+    kind: Literal["train"] = "train"
+    recipe: str
+    output: str
+    device: DeviceChoice = "auto"
+    resume: bool = False
+
+
+class Quality(Record):
+    """Figures that need no truth, each with its caveat.
+
+    `worst_local_mean` is the largest deviation of a 64-px box's mean between result and input, in standard errors of
+    the input's mean, over all frames; above 4 the result is flagged.
+    """
+
+    worst_local_mean: float
+    worst_local_mean_frame: int
+    boxes: int
+    hot_pixels: int = 0
+    caveats: tuple[str, ...] = ()
+
+
+class Notice(Record):
+    """Something the user is told about a run: smaller tiles, a hot pixel, a warning of quality."""
+
+    level: IssueLevel
+    code: str
+    text: str
+
+
+class DenoiseResult(Record):
+    """What a denoise job made."""
+
+    kind: Literal["denoise"] = "denoise"
+    output: str
+    frames: int
+    height: int
+    width: int
+    seconds: float
+    megapixels_per_s: float
+    resumed_frames: int = 0
+    plan: Plan
+    quality: Quality
+    notices: tuple[Notice, ...] = ()
+
+
+class DraftResult(Record):
+    """A draft lies in scratch slot 0 as float32 (height, width), in the file's own units."""
+
+    kind: Literal["draft"] = "draft"
+    frame: int
+    region: Region
+    height: int
+    width: int
+    seconds: float
+    low: float
+    high: float
+    notices: tuple[Notice, ...] = ()
+
+
+class EstimateResult(Record):
+    """Foreseen cost of a denoise."""
+
+    kind: Literal["estimate"] = "estimate"
+    seconds: float
+    output_bytes: int
+    free_bytes: int
+    output: str
+    device: str
+    device_name: str = ""
+
+
+class TrainJobResult(Record):
+    """Where the trained model lies."""
+
+    kind: Literal["train"] = "train"
+    output: str
+    steps: int
+    seconds: float
+    scores: dict[str, float] = {}
+
+
+class Provenance(Record):
+    """Written into every result, so that it can be judged and run again from the file alone."""
+
+    program: str = "Quietbeam"
+    version: str
+    created: str
+    source: str
+    source_fingerprint: str
+    source_frames: tuple[int, int]
+    request: DenoiseRequest
+    plan: Plan
+    quality: Quality | None = None
+    versions: dict[str, str] = {}
+    notices: tuple[Notice, ...] = ()

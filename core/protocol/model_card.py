@@ -1,0 +1,56 @@
+"""What a model says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.protocol.base import Record
+
+
+class TrainingRecord(Record):
+    """How the weights came to be."""
+
+    recipe: str
+    data: str
+    device: str
+    duration_s: float
+    steps: int
+    seed: int
+
+
+class ModelCard(Record):
+    """The card that lies beside a model's weights.
+
+    Attributes
+    ----------
+    name, version : str
+        ``name`` is what the command line takes; an update adds a version and never replaces one.
+    architecture : str
+        A key of `core.networks`; `config` holds its arguments.
+    modality : tuple of str
+        Such as ``HRTEM``, ``STEM``.
+    pixel_size_nm : tuple of float or None
+        The range of pixel sizes that it was trained for; None where it adapts by binning.
+    dose_range_e_px : tuple of float
+        Electrons a pixel, lowest and highest.
+    scores : dict
+        Measure by name; each is a measured number.
+    weights_sha256 : str
+        Of ``weights.safetensors``.
+    """
+
+    name: str
+    version: str
+    title: str
+    architecture: str
+    config: dict[str, Any]
+    modality: tuple[str, ...]
+    pixel_size_nm: tuple[float, float] | None = None
+    dose_range_e_px: tuple[float, float]
+    training: TrainingRecord
+    scores: dict[str, float] = {}
+    licence: str
+    author: str
+    weights_sha256: str
+    created: str
+    caveats: tuple[str, ...] = ()
