@@ -19,6 +19,7 @@ from core.protocol.denoise import (
     TrainJobRequest,
     TrainJobResult,
 )
+from core.protocol.model_card import ModelCard
 
 HEARTBEAT_S = 2.0
 SILENCE_S = 30.0
@@ -44,13 +45,20 @@ class CancelJob(Record):
     id: int
 
 
+class ListModels(Record):
+    """Which models are installed? Answered by `ModelsListed`, also while a job runs."""
+
+    type: Literal["list_models"] = "list_models"
+    id: int
+
+
 class Quit(Record):
     """Cancel everything and leave."""
 
     type: Literal["quit"] = "quit"
 
 
-EngineRequest = Annotated[StartJob | CancelJob | Quit, Field(discriminator="type")]
+EngineRequest = Annotated[StartJob | CancelJob | ListModels | Quit, Field(discriminator="type")]
 
 
 class DeviceInfo(Record):
@@ -152,12 +160,40 @@ class JobFailed(Record):
     finished: int = 0
 
 
+class ModelsListed(Record):
+    """Answer to `ListModels`: the cards, the one to use unless told otherwise, and folders that can't be used."""
+
+    type: Literal["models"] = "models"
+    id: int
+    models: tuple[ModelCard, ...]
+    default: str | None = None
+    problems: tuple[ErrorInfo, ...] = ()
+
+
 EngineEvent = Annotated[
-    EngineReady | Heartbeat | JobStarted | JobProgress | FrameLanded | JobNotice | JobDone | JobCancelled | JobFailed,
+    EngineReady
+    | Heartbeat
+    | JobStarted
+    | JobProgress
+    | FrameLanded
+    | JobNotice
+    | JobDone
+    | JobCancelled
+    | JobFailed
+    | ModelsListed,
     Field(discriminator="type"),
 ]
 
-engine_request: TypeAdapter[StartJob | CancelJob | Quit] = TypeAdapter(EngineRequest)
+engine_request: TypeAdapter[StartJob | CancelJob | ListModels | Quit] = TypeAdapter(EngineRequest)
 engine_event: TypeAdapter[
-    EngineReady | Heartbeat | JobStarted | JobProgress | FrameLanded | JobNotice | JobDone | JobCancelled | JobFailed
+    EngineReady
+    | Heartbeat
+    | JobStarted
+    | JobProgress
+    | FrameLanded
+    | JobNotice
+    | JobDone
+    | JobCancelled
+    | JobFailed
+    | ModelsListed
 ] = TypeAdapter(EngineEvent)
