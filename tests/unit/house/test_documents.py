@@ -1,0 +1,62 @@
+"""What the checkout says: to users, and about machines that only one person has."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.unit.house.tree import ROOT, files
+
+TEXT = {"", ".cfg", ".css", ".ini", ".json", ".md", ".py", ".sh", ".spec", ".svg", ".toml", ".txt", ".yaml", ".yml"}
+# Places that exist on one machine only; a program that names them works nowhere else.
+PRIVATE = re.compile(r"(?<![\w.}/-])/(?:work|home|root|opt|Users)/\w+|[A-Z]:\\\\?Users\\\\?(?!Zo)\w+")
+LARGEST_FILE = 20 * 2**20
+
+
+def _texts() -> list[tuple[str, str]]:
+    chosen = [path for path in files() if path.suffix in TEXT and path.name != "test_documents.py"]
+    return [(p.relative_to(ROOT).as_posix(), p.read_text(encoding="utf-8", errors="replace")) for p in chosen]
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    hits = [f"{name}: {match.group()}" for name, text in _texts() for match in PRIVATE.finditer(text)]
+    assert not hits, "\n".join(hits)
+
+
+def test_only_tests_look_beside_the_checkout() -> None:
+    hits = [name for name, text in _texts() if "../shared" in text or '"shared"' in text]
+    assert not [name for name in hits if not name.startswith("tests/")]
+
+
+def test_no_file_is_too_large_for_a_repository() -> None:
+    large = {p.relative_to(ROOT).as_posix(): p.stat().st_size for p in files() if p.stat().st_size > LARGEST_FILE}
+    assert not large
+
+
+def test_nothing_unfinished_is_marked_in_the_code() -> None:
+    marks = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+    hits = [f"{name}: {m.group()}" for name, text in _texts() if name.endswith(".py") for m in marks.finditer(text)]
+    assert not hits, "\n".join(hits)
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test", "make freeze", "TORCH_INDEX", "pip install"])
+def test_readme_tells_the_commands(command: str) -> None:
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    links = [
+        (path, target)
+        for path in files()
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    ]
+    broken = [f"{p.relative_to(ROOT)}: {t}" for p, t in links if "://" not in t and not (p.parent / t).exists()]
+    assert not broken, "\n".join(broken)
+
+
+def test_changelog_names_the_version_of_the_project() -> None:
+    version = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version
+    assert f"## {version.group(1)}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
