@@ -1,0 +1,1 @@
+"""Tests of the frozen program: `make freeze` builds it and runs them; without a build they are skipped."""

@@ -1,0 +1,76 @@
+"""The frozen program does what it is for, and nothing when asked for nonsense."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import tifffile
+
+from tests.frozen.conftest import Run
+
+pytestmark = pytest.mark.frozen
+
+SAMPLES = Path(__file__).parents[2] / "resources" / "samples"
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """The sample movie under a name with a space and an umlaut."""
+    (source,) = SAMPLES.glob("*.tif")
+    return Path(shutil.copy(source, tmp_path / "Müller sample.tif"))
+
+
+@pytest.mark.parametrize("name", ["quietbeam-cli", "Quietbeam"])
+@pytest.mark.parametrize(
+    "arguments", [["-c", "print(6 * 7)"], ["-m", "http.server"], ["--no-such-flag"], ["-Im", "site"], ["-x"]]
+)
+def test_unknown_flags_are_refused_before_any_window(command: Run, name: str, arguments: list[str]) -> None:
+    run = command(*arguments, name=name)
+    assert run.returncode == 2
+    assert "42" not in run.stdout
+
+
+def test_help_is_given(command: Run) -> None:
+    run = command("--help")
+    assert run.returncode == 0
+    assert "denoise" in run.stdout
+
+
+def test_info_reads_the_sample(command: Run, sample: Path) -> None:
+    run = command("info", sample, "--json")
+    assert run.returncode == 0, run.stderr
+    text = run.stdout
+    assert '"frames": 24' in text or '"frames":24' in text
+
+
+def test_models_are_inside(command: Run) -> None:
+    run = command("models", "list", "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)
+
+
+def test_sample_is_denoised_by_the_frozen_engine(command: Run, sample: Path, tmp_path: Path) -> None:
+    output = tmp_path / "clean Ü.tif"
+    run = command("denoise", sample, "-o", output, "--frames", "0:4", "--device", "cpu")
+    assert run.returncode == 0, run.stdout + run.stderr
+    with tifffile.TiffFile(output) as result, tifffile.TiffFile(sample) as raw:
+        clean, noisy = result.asarray(), raw.asarray()[:4].astype(float)
+    assert clean.shape == noisy.shape
+    assert clean.std() < 0.7 * noisy.std()
+    assert clean.mean() == pytest.approx(noisy.mean(), rel=0.02)
+
+
+def test_missing_file_is_bad_input(command: Run) -> None:
+    run = command("info", "no such movie.dm4")
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("name", ["quietbeam-cli", "Quietbeam"])
+def test_window_starts_shows_the_sample_and_leaves(command: Run, sample: Path, name: str) -> None:
+    run = command(sample, name=name, QUIETBEAM_SMOKE="1", QT_QPA_PLATFORM="offscreen")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
