@@ -1,0 +1,170 @@
+"""MRC and MRCS: a header of 1,024 bytes, an extended header, then the frames (MRC2014 and its older kin)."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.movies.errors import Malformed, Truncated, Unsupported
+from core.movies.files import RandomAccessFile
+from core.movies.formats import refusals
+from core.movies.registry import Entry, Format, Opened
+from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
+from core.movies.units import pixel
+from core.protocol.movie import DatasetInfo, Issue, MovieMeta
+
+HEADER_BYTES = 1024
+_EXTENSIONS = (".mrc", ".mrcs", ".map", ".st", ".ali", ".rec", ".ccp4")
+_TYPES = {0: "i1", 1: "i2", 2: "f4", 3: "c4", 4: "c8", 6: "u2", 12: "f2", 101: "4 bit"}
+_IMOD_STAMP = 1146047817
+_LARGEST_SIDE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Header:
+    """The fields that matter, and the byte order in which they make sense."""
+
+    order: str
+    width: int
+    height: int
+    frames: int
+    mode: int
+    data_offset: int
+    pixel_y: float
+    pixel_x: float
+    signed_bytes: bool
+    labels: tuple[str, ...]
+    stamp_wrong: bool
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row as stored."""
+        if self.mode == 101:
+            return (self.width + 1) // 2
+        return self.width * {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2}[self.mode]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type as stored; 4-bit pixels are unpacked to uint8."""
+        if self.mode == 101 or (self.mode == 0 and not self.signed_bytes):
+            return np.dtype(np.uint8)
+        if self.mode == 3:
+            return np.dtype(np.complex64)
+        return np.dtype(self.order + _TYPES[self.mode])
+
+
+def _plausible(head: bytes, order: str) -> bool:
+    """Whether sizes and mode make sense in this byte order; the stamp of the header is often wrong."""
+    nx, ny, nz, mode = struct.unpack_from(order + "4i", head)
+    return 0 < nx <= _LARGEST_SIDE and 0 < ny <= _LARGEST_SIDE and nz > 0 and mode in _TYPES
+
+
+def _sniff(head: bytes, extension: str) -> bool:
+    # An old MRC file has no magic word, so its extension must speak for it.
+    return extension in _EXTENSIONS or (len(head) >= 212 and head[208:212] in (b"MAP ", b"MAP\x00"))
+
+
+def _header(file: RandomAccessFile) -> Header:
+    if file.size < HEADER_BYTES:
+        raise Truncated.about(file.path, f"The file has {file.size} bytes, less than an MRC header of 1,024 bytes.")
+    head = file.read(0, HEADER_BYTES)
+    stamped = ">" if head[212] == 0x11 else "<"
+    orders = [order for order in (stamped, "<" if stamped == ">" else ">") if _plausible(head, order)]
+    if not orders:
+        nx, ny, nz, mode = struct.unpack_from(stamped + "4i", head)
+        if 0 < nx <= _LARGEST_SIDE and 0 < ny <= _LARGEST_SIDE and nz > 0:
+            raise Unsupported.about(file.path, f"MRC mode {mode} is not one that can be read here.")
+        raise Malformed.about(file.path, f"The MRC header promises {nz} frames of {ny} x {nx} px, which can't be.")
+    order = orders[0]
+    nx, ny, nz, mode = struct.unpack_from(order + "4i", head)
+    mx, my = struct.unpack_from(order + "2i", head, 28)
+    cell_x, cell_y = struct.unpack_from(order + "2f", head, 40)
+    (extended,) = struct.unpack_from(order + "i", head, 92)
+    imod, flags = struct.unpack_from(order + "2i", head, 152)
+    (count,) = struct.unpack_from(order + "i", head, 220)
+    if extended < 0 or HEADER_BYTES + extended > file.size:
+        raise Malformed.about(file.path, f"The MRC header claims an extended header of {extended} bytes.")
+    labels = [head[224 + 80 * k : 304 + 80 * k] for k in range(min(max(count, 0), 10))]
+    return Header(
+        order=order,
+        width=nx,
+        height=ny,
+        frames=nz,
+        mode=mode,
+        data_offset=HEADER_BYTES + extended,
+        pixel_y=cell_y / my if my > 0 else math.nan,
+        pixel_x=cell_x / mx if mx > 0 else math.nan,
+        signed_bytes=imod != _IMOD_STAMP or bool(flags & 1),
+        labels=tuple(label.split(b"\x00")[0].decode("latin-1").strip() for label in labels),
+        stamp_wrong=order != stamped,
+    )
+
+
+def _entries(file: RandomAccessFile) -> list[Entry]:
+    header = _header(file)
+    info = DatasetInfo(
+        key="0",
+        title=next((label for label in header.labels if label), ""),
+        shape=(header.frames, header.height, header.width),
+        dtype=header.dtype.name,
+        refusal=refusals.of_pixels(header.dtype),
+    )
+    return [Entry(info, lambda: _open(file, header, info))]
+
+
+def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
+    frame_bytes = header.row_bytes * header.height
+    frames = min(header.frames, (file.size - header.data_offset) // frame_bytes)
+    if frames < 1:
+        raise Truncated.about(
+            file.path,
+            f"The MRC header promises {header.frames} frames of {header.height} x {header.width} px,"
+            " but the file ends before the first is complete.",
+        )
+    issues = []
+    if frames < header.frames:
+        issues.append(Issue(level="warning", code="truncated", text=f"truncated: {frames} of {header.frames} frames"))
+    if header.stamp_wrong:
+        issues.append(
+            Issue(level="info", code="byte-order", text="the header's byte order stamp is wrong and was ignored")
+        )
+    size, unit = pixel((header.pixel_y, "A"), (header.pixel_x, "A"))
+    meta = MovieMeta(
+        path=file.path,
+        format="MRC",
+        dataset=info.key,
+        title=info.title,
+        frames=frames,
+        height=header.height,
+        width=header.width,
+        dtype=header.dtype.newbyteorder("=").name,
+        pixel_size=size,
+        pixel_unit=unit,
+        declared_frames=header.frames,
+        issues=tuple(issues),
+    )
+    end = header.data_offset + frames * frame_bytes
+    offsets = range(header.data_offset, end, frame_bytes)
+    source: FrameSource
+    if header.mode == 101:
+        source = CallbackSource(lambda index: _unpack(file, header, offsets[index]), file.close, one_at_a_time=False)
+    else:
+        source = StridedSource(file, header.dtype, header.height, header.width, offsets)
+    return Opened(meta, source, lambda: {"labels": header.labels, "mode": header.mode})
+
+
+def _unpack(file: RandomAccessFile, header: Header, offset: int) -> Frame:
+    """A frame of 4-bit pixels, two a byte, the first one in the lower half."""
+    packed = np.frombuffer(file.read(offset, header.row_bytes * header.height), np.uint8)
+    rows = packed.reshape(header.height, header.row_bytes)
+    out = np.empty((header.height, header.row_bytes * 2), np.uint8)
+    out[:, 0::2] = rows & 15
+    out[:, 1::2] = rows >> 4
+    return out[:, : header.width]
+
+
+FORMAT = Format("MRC", _EXTENSIONS, _sniff, _entries)

@@ -1,0 +1,179 @@
+"""What a TIFF file tells of pixel size, time and microscope, in the dialects that microscopes and programs write.
+
+The resolution tags alone tell nothing: 72 dpi is for printing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from core.movies.units import pixel, seconds
+
+_SIS_TAG = 33560
+_DM_UNITS = (65003, 65004, 65005)
+_DM_SCALES = (65009, 65010, 65011)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What could be found; None is unknown."""
+
+    pixel_size: tuple[float, float] | None = None
+    pixel_unit: str | None = None
+    frame_interval_s: float | None = None
+    voltage_kv: float | None = None
+    magnification: float | None = None
+    detector: str | None = None
+    date: str | None = None
+
+
+def calibration(tiff: tifffile.TiffFile, page: Any, place: int) -> Calibration:
+    """The calibration of a series by the first dialect that is there.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+        The file.
+    page : tifffile.TiffPage
+        The series's first page.
+    place : int
+        The number of the series in the file.
+    """
+    if tiff.imagej_metadata:
+        return _imagej(tiff.imagej_metadata, page)
+    if tiff.ome_metadata:
+        return _ome(tiff.ome_metadata, place)
+    fei = tiff.fei_metadata
+    if fei:
+        return _fei(fei)
+    if _SIS_TAG in page.tags:
+        return _sis(page.tags[_SIS_TAG].value)
+    if _DM_SCALES[0] in page.tags:
+        return _digital_micrograph(page)
+    if _value(page, "Make").startswith("JEOL"):
+        return _jeol(page)
+    return Calibration()
+
+
+def _value(page: Any, name: str) -> str:
+    tag = page.tags.get(name)
+    return tag.value if tag is not None and isinstance(tag.value, str) else ""
+
+
+def _float(value: Any) -> float:
+    """A number, or NaN."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _positive(value: Any, factor: float = 1.0) -> float | None:
+    number = _float(value) * factor
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _pitch(page: Any, name: str) -> float:
+    """Units a pixel, from a resolution tag in pixels a unit."""
+    tag = page.tags.get(name)
+    try:
+        above, below = tag.value
+        return float(below) / float(above)
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def _imagej(tags: Mapping[str, Any], page: Any) -> Calibration:
+    unit = str(tags.get("unit", ""))
+    # ImageJ keeps a unit of its own for y where it differs.
+    unit_y = str(tags.get("yunit", unit))
+    size, name = pixel((_pitch(page, "YResolution"), unit_y), (_pitch(page, "XResolution"), unit))
+    interval = _float(tags.get("finterval"))
+    if math.isnan(interval):
+        rate = _float(tags.get("fps"))
+        interval = 1 / rate if rate > 0 else math.nan
+    return Calibration(size, name, seconds(interval, str(tags.get("tunit", "s"))))
+
+
+def _ome(text: str, place: int) -> Calibration:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return Calibration()
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - declarations and so entities are refused above
+    except ElementTree.ParseError:
+        return Calibration()
+    found = [element for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "Pixels"]
+    if place >= len(found):
+        return Calibration()
+    tags = found[place].attrib
+    size, unit = pixel(
+        (_float(tags.get("PhysicalSizeY")), tags.get("PhysicalSizeYUnit", "µm")),
+        (_float(tags.get("PhysicalSizeX")), tags.get("PhysicalSizeXUnit", "µm")),
+    )
+    step = seconds(_float(tags.get("TimeIncrement")), tags.get("TimeIncrementUnit", "s"))
+    return Calibration(size, unit, step)
+
+
+def _fei(tags: Mapping[str, Any]) -> Calibration:
+    """FEI's scanning microscopes (tags 34680 and 34682); lengths in m."""
+    empty: Mapping[str, Any] = {}
+    scan = tags.get("Scan") or tags.get("EScan") or empty
+    beam = tags.get("Beam") or tags.get("EBeam") or empty
+    user = tags.get("User") or empty
+    detectors = tags.get("Detectors") or empty
+    size, unit = pixel((_float(scan.get("PixelHeight")), "m"), (_float(scan.get("PixelWidth")), "m"))
+    date = " ".join(str(user[name]) for name in ("Date", "Time") if user.get(name))
+    return Calibration(
+        size,
+        unit,
+        _positive(scan.get("FrameTime")),
+        voltage_kv=_positive(beam.get("HV"), 1e-3),
+        detector=str(detectors.get("Name") or "") or None,
+        date=date or None,
+    )
+
+
+def _sis(tags: Any) -> Calibration:
+    """Olympus (Soft Imaging Solutions); lengths in m."""
+    if not isinstance(tags, Mapping):
+        return Calibration()
+    size, unit = pixel((_float(tags.get("pixelsizey")), "m"), (_float(tags.get("pixelsizex")), "m"))
+    date: Any = tags.get("datetime")
+    return Calibration(
+        size,
+        unit,
+        magnification=_positive(tags.get("magnification")),
+        detector=str(tags.get("cameraname") or "") or None,
+        date=date.isoformat() if hasattr(date, "isoformat") else None,
+    )
+
+
+def _digital_micrograph(page: Any) -> Calibration:
+    """DigitalMicrograph's own tags: unit and scale of x, y and the third axis."""
+    units = [str(page.tags[code].value) if code in page.tags else "" for code in _DM_UNITS]
+    scales = [_float(page.tags[code].value) if code in page.tags else math.nan for code in _DM_SCALES]
+    size, unit = pixel((scales[1], units[1]), (scales[0], units[0]))
+    return Calibration(size, unit, seconds(scales[2], units[2]))
+
+
+def _jeol(page: Any) -> Calibration:
+    """JEOL's cameras: the resolution is that of the camera, per inch, and the magnification stands in the XML."""
+    text = _value(page, "ImageDescription")
+    found = re.search(r"<ImageFormingSystem>(?:(?!</ImageFormingSystem>).)*?<SelectorValue>([^<]+)<", text, re.DOTALL)
+    voltage = re.search(r"<AccelerationVoltage>([^<]+)<", text)
+    kv = _positive(voltage.group(1), 1e-3) if voltage else None
+    magnification = _positive(found.group(1)) if found else None
+    date = _value(page, "DateTime") or None
+    unit_tag = page.tags.get("ResolutionUnit")
+    if magnification is None or unit_tag is None or int(unit_tag.value) != 2:
+        return Calibration(voltage_kv=kv, magnification=magnification, date=date)
+    inch = 25.4 / magnification
+    size, unit = pixel((_pitch(page, "YResolution") * inch, "mm"), (_pitch(page, "XResolution") * inch, "mm"))
+    return Calibration(size, unit, voltage_kv=kv, magnification=magnification, date=date)

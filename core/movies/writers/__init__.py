@@ -1,0 +1,3 @@
+"""One file a format of results."""
+
+from __future__ import annotations
