@@ -1,0 +1,130 @@
+"""The commands and their options; each loads what it needs only when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from core import __version__
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie: DM3, DM4, SER, EMI, TIFF or MRC.")]
+DatasetOption = Annotated[str | None, typer.Option(help="Which dataset, where the file holds several.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DeviceOption = Annotated[Device, typer.Option(help="What to compute on.")]
+
+app = typer.Typer(
+    help="Denoise in-situ electron-microscopy movies. Without a command the window opens: quietbeam [FILES].",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The installed models.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quietbeam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def info(file: FileArgument, dataset: DatasetOption = None, json: JsonOption = False) -> None:
+    """Say what a movie file holds: frames, size, calibration, times, and what is wrong with it."""
+    from core.cli.info import show_info
+
+    show_info(file, dataset, json)
+
+
+@app.command()
+def denoise(
+    file: FileArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The result; beside FILE by default.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of a model: quietbeam models list.")] = None,
+    device: DeviceOption = "auto",
+    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="Y0:Y1,X0:X1", help="Rows Y0 to Y1 - 1 and columns X0 to X1 - 1, in px.")
+    ] = None,
+    sum_frames: Annotated[int, typer.Option("--sum", min=1, help="Add up this many frames into one first.")] = 1,
+    gain: Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")] = None,
+    black_level: Annotated[float | None, typer.Option(help="Stored value where no electron fell.")] = None,
+    dataset: DatasetOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result if it exists.")] = False,
+    no_resume: Annotated[
+        bool, typer.Option("--no-resume", help="Begin anew instead of going on with an interrupted run.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Denoise a movie into an ImageJ TIFF stack. Ctrl+C keeps the finished frames; the same command goes on."""
+    from core.cli.denoise import DenoiseOptions, run_denoise
+
+    run_denoise(
+        DenoiseOptions(
+            file=file,
+            output=output,
+            model=model,
+            device=device,
+            frames=frames,
+            region=region,
+            sum_frames=sum_frames,
+            gain=gain,
+            black_level=black_level,
+            dataset=dataset,
+            overwrite=overwrite,
+            resume=not no_resume,
+            json=json,
+        )
+    )
+
+
+@models_app.command("list")
+def models_list(json: JsonOption = False) -> None:
+    """List the installed models, what they are for, and how good they are."""
+    from core.cli.models import show_models
+
+    show_models(json)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as those in resources/recipes.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the output folder.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for the training; named by the recipe by default.")
+    ] = None,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Train a model by a recipe. Ctrl+C keeps what was learned; --resume goes on."""
+    from core.cli.train import run_train
+
+    run_train(recipe, output, device, resume, json)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the result and the picture.")] = Path(
+        "demo"
+    ),
+    device: DeviceOption = "auto",
+    no_window: Annotated[bool, typer.Option("--no-window", help="Do not open the window afterwards.")] = False,
+) -> None:
+    """Denoise the sample movie with the built-in model, make a before/after picture, and open the window on it."""
+    from core.cli.demo import run_demo
+
+    run_demo(output, device, no_window)

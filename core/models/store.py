@@ -1,0 +1,110 @@
+"""Which models are installed: those that come with the program, and the user's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from core.models.errors import ModelError, model_error
+from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, read_model
+from core.protocol.base import ErrorInfo
+
+
+def built_in_folder() -> Path:
+    """Where the models lie that come with the program."""
+    return Path(str(resources.files("resources"))) / "models"
+
+
+def user_folder() -> Path:
+    """Where the user's own models are installed."""
+    return platformdirs.user_data_path("quietbeam", appauthor=False) / "models"
+
+
+@dataclass(frozen=True)
+class ModelStore:
+    """Models in folders, each with a card and weights.
+
+    Attributes
+    ----------
+    built_in, own : sequence of Path
+        Folders that hold a folder for each model; of one name, the newest version is used.
+    """
+
+    built_in: Sequence[Path]
+    own: Sequence[Path]
+
+    @classmethod
+    def default(cls) -> ModelStore:
+        """The models of this installation and this user."""
+        return cls((built_in_folder(),), (user_folder(),))
+
+    def list(self) -> tuple[InstalledModel, ...]:
+        """Models that can be used, the built-in ones first, by name, the newest version first."""
+        return tuple(_read(self)[0])
+
+    def problems(self) -> tuple[ErrorInfo, ...]:
+        """What is wrong with the folders that look like models but can't be used."""
+        return tuple(_read(self)[1])
+
+    def default_model(self) -> str | None:
+        """Name of the model to use unless told otherwise: the first built-in one, else the first; None without any."""
+        models = self.list()
+        return models[0].card.name if models else None
+
+    def get(self, name: str, version: str | None = None) -> InstalledModel:
+        """Return the newest version of a model, or the version named.
+
+        Raises
+        ------
+        ModelError
+            There is none, or it is damaged (code ``no-model``).
+        """
+        models, problems = _read(self)
+        found = [m for m in models if m.card.name == name and version in (None, m.card.version)]
+        if found:
+            return max(found, key=lambda m: _version_key(m.card.version))
+        for problem in problems:
+            if problem.path and Path(problem.path).name == name:
+                raise ModelError(problem)
+        known = ", ".join(dict.fromkeys(m.card.name for m in models))
+        wanted = f"{name} {version}" if version else name
+        advice = f"Installed: {known}." if known else "No model is installed; install Quietbeam again."
+        raise model_error("no-model", f"There is no model {wanted!r}.", None, advice)
+
+
+def _read(store: ModelStore) -> tuple[list[InstalledModel], list[ErrorInfo]]:
+    models: list[InstalledModel] = []
+    problems: list[ErrorInfo] = []
+    for built_in, parents in ((True, store.built_in), (False, store.own)):
+        group: list[InstalledModel] = []
+        for folder in _model_folders(parents):
+            try:
+                group.append(read_model(folder, built_in))
+            except ModelError as error:
+                problems.append(error.info)
+        group.sort(key=lambda m: _version_key(m.card.version), reverse=True)
+        group.sort(key=lambda m: m.card.name)
+        models += group
+    return models, problems
+
+
+def _model_folders(parents: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for parent in parents:
+        try:
+            inside = sorted(parent.iterdir())
+        except OSError:
+            # No such folder yet: no models.
+            continue
+        found += [f for f in inside if (f / CARD_NAME).exists() or (f / WEIGHTS_NAME).exists()]
+    return found
+
+
+def _version_key(version: str) -> tuple[tuple[int, str], ...]:
+    """Order 0.10 after 0.9, and words after numbers."""
+    return tuple((int(part), "") if part.isdigit() else (1 << 30, part) for part in re.split(r"[.\-+]", version))
