@@ -2,75 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported
 from core.movies.files import RandomAccessFile
+from core.movies.format import HEAD_BYTES, Entry, Format
+from core.movies.formats import dm, mrc, named, ser, tiff
 from core.movies.movie import Movie, typed_errors
-from core.movies.sources import FrameSource
-from core.protocol.movie import DatasetInfo, MovieMeta
+from core.protocol.movie import DatasetInfo
 
-HEAD_BYTES = 1024
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A dataset ready to be read. `tags` gives the raw tags on demand.
-
-    A format leaves `fingerprint` and `file_bytes` of `meta` empty, unless the pixels lie in another file than the one
-    that was opened.
-    """
-
-    meta: MovieMeta
-    source: FrameSource
-    tags: Callable[[], dict[str, Any]] | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A dataset in a file. `open` is called only when ``info.refusal`` is None."""
-
-    info: DatasetInfo
-    open: Callable[[], Opened]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A file format.
-
-    Attributes
-    ----------
-    name : str
-        As shown to the user and stored in ``MovieMeta.format``.
-    extensions : tuple of str
-        Lower case, with the dot; they only break ties.
-    sniff : callable
-        Takes the first `HEAD_BYTES` bytes and the extension; tells whether it is this format.
-    entries : callable
-        Takes the open file, gives its datasets; owns nothing: the file is closed by whoever opened it.
-    """
-
-    name: str
-    extensions: tuple[str, ...]
-    sniff: Callable[[bytes, str], bool]
-    entries: Callable[[RandomAccessFile], list[Entry]]
-
-
-def formats() -> tuple[Format, ...]:
-    """Every format, in the order in which they are asked; the named but unsupported ones come last."""
-    # Imported here: a format imports this module for `Format`.
-    from core.movies.formats import dm, mrc, named, ser, tiff
-
-    return (dm.FORMAT, ser.FORMAT, ser.EMI_FORMAT, tiff.FORMAT, mrc.FORMAT, named.FORMAT)
+# In the order in which they are asked; the named but unsupported ones come last.
+FORMATS: tuple[Format, ...] = (dm.FORMAT, ser.FORMAT, ser.EMI_FORMAT, tiff.FORMAT, mrc.FORMAT, named.FORMAT)
 
 
 def _format_of(file: RandomAccessFile) -> Format:
     head = file.read(0, min(HEAD_BYTES, file.size))
     extension = Path(file.path).suffix.lower()
-    for candidate in formats():
+    for candidate in FORMATS:
         if candidate.sniff(head, extension):
             return candidate
     raise NotAMovie.about(file.path, "This is not a movie in a format that can be read here.")

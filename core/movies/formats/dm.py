@@ -11,9 +11,9 @@ import numpy as np
 
 from core.movies.errors import Malformed, Truncated
 from core.movies.files import RandomAccessFile
+from core.movies.format import Entry, Format, Opened
 from core.movies.formats import refusals, witness
 from core.movies.formats.dm_tags import ArrayAt, TagTree, as_dict, read_tags
-from core.movies.registry import Entry, Format, Opened
 from core.movies.sources import StridedSource
 from core.movies.units import is_energy, pixel, seconds
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta

@@ -11,8 +11,8 @@ import numpy as np
 
 from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
+from core.movies.format import Entry, Format, Opened
 from core.movies.formats import refusals
-from core.movies.registry import Entry, Format, Opened
 from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
 from core.movies.units import pixel
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta

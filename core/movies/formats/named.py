@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.movies.errors import Unsupported
 from core.movies.files import RandomAccessFile
-from core.movies.registry import HEAD_BYTES, Entry, Format
+from core.movies.format import HEAD_BYTES, Entry, Format
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _EXPORT = "Export it as a TIFF stack or MRC file from the program that wrote it, and open that."

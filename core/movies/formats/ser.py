@@ -18,8 +18,8 @@ import numpy as np
 
 from core.movies.errors import Malformed, MovieError, Truncated, Unreadable
 from core.movies.files import RandomAccessFile
+from core.movies.format import Entry, Format, Opened
 from core.movies.formats import emi, refusals, witness
-from core.movies.registry import Entry, Format, Opened
 from core.movies.sources import StridedSource
 from core.movies.units import pixel
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta

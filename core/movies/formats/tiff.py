@@ -20,9 +20,9 @@ import tifffile
 
 from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
+from core.movies.format import Entry, Format, Opened
 from core.movies.formats import refusals
 from core.movies.formats.tiff_calibration import Calibration, calibration
-from core.movies.registry import Entry, Format, Opened
 from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
