@@ -70,7 +70,12 @@ def test_missing_file_is_bad_input(command: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["quietbeam-cli", "Quietbeam"])
-def test_window_starts_shows_the_sample_and_leaves(command: Run, sample: Path, name: str) -> None:
-    run = command(sample, name=name, QUIETBEAM_SMOKE="1", QT_QPA_PLATFORM="offscreen")
+def test_window_starts_shows_the_sample_and_leaves(command: Run, sample: Path, tmp_path: Path, name: str) -> None:
+    said = tmp_path / "smoke.json"
+    run = command(sample, name=name, QUIETBEAM_SMOKE=str(said), QT_QPA_PLATFORM="offscreen")
+    assert said.is_file(), run.stdout + run.stderr
+    came = json.loads(said.read_text(encoding="utf-8"))
+    # The reader and the engine are the same program in other roles: both answered.
+    assert set(came) == {"shown", "picture", "engine"}
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
