@@ -1,0 +1,212 @@
+"""What the reader answers: a description, pixels, a trace. Bounded in memory, and without processes or pipes."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.movies import Movie, MovieError, list_datasets, open_movie
+from core.protocol.denoise import Region, Scratch
+from core.protocol.reader import Describe, Described, Pixels, Thumbnail, Trace, TraceRequest, View
+from core.views import area_mean, display_range, fill_nonfinite, fit_step, write_slot
+
+Question = Describe | Thumbnail | View | TraceRequest
+
+_MOST_OPEN = 4
+# A trace that takes longer is answered with the frames that were read: a late answer looks like a hanging disk.
+TRACE_S = 8.0
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class OpenMovies:
+    """The few movies used last, kept open; one that changed on the disk is opened anew."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[str, str | None], tuple[Movie, tuple[int, int]]] = OrderedDict()
+
+    def get(self, path: str, dataset: str | None) -> Movie:
+        """The movie, opened if need be; raises `MovieError`."""
+        key = (path, dataset)
+        held = self._open.pop(key, None)
+        if held is not None and held[1] != _stamp(path):
+            held[0].close()
+            held = None
+        if held is None:
+            stamp = _stamp(path)
+            held = (open_movie(path, dataset), stamp)
+        self._open[key] = held
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)[1][0].close()
+        return held[0]
+
+    def forget(self, path: str | None) -> None:
+        """Close a file's movies, or all."""
+        for key in [key for key in self._open if path is None or key[0] == path]:
+            self._open.pop(key)[0].close()
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)
+
+
+class Answers:
+    """Answers requests, one at a time.
+
+    Raises
+    ------
+    MovieError
+        What went wrong with the file or the request.
+    """
+
+    def __init__(self) -> None:
+        self._movies = OpenMovies()
+
+    def to(self, request: Question) -> Described | Pixels | Trace:
+        """The answer to a request."""
+        if isinstance(request, Describe):
+            return self._describe(request)
+        if isinstance(request, Thumbnail):
+            return self._thumbnail(request)
+        if isinstance(request, View):
+            return self._view(request)
+        return self._trace(request)
+
+    def forget(self, path: str) -> None:
+        """Close a file."""
+        self._movies.forget(path)
+
+    def close_all(self) -> None:
+        """Close every file."""
+        self._movies.forget(None)
+
+    def _describe(self, request: Describe) -> Described:
+        movie = self._movies.get(request.path, request.dataset)
+        return Described(id=request.id, meta=movie.meta, datasets=list_datasets(request.path))
+
+    def _thumbnail(self, request: Thumbnail) -> Pixels:
+        movie = self._movies.get(request.path, request.dataset)
+        meta = movie.meta
+        step = fit_step(meta.height, meta.width, request.size)
+        whole = Region(y0=0, y1=meta.height, x0=0, x1=meta.width)
+        image, bad = _mean(movie, range(meta.frames // 2, meta.frames // 2 + 1), whole, step)
+        return _hand_over(request.id, image, bad, whole, step, meta.frames // 2, request.scratch, request.slot)
+
+    def _view(self, request: View) -> Pixels:
+        movie = self._movies.get(request.path, request.dataset)
+        if request.frame >= movie.meta.frames:
+            what = f"There is no frame {request.frame}: the movie has {movie.meta.frames}."
+            raise MovieError.about(request.path, what, "", "bad-request")
+        region = _clipped(movie, request.region)
+        frames = range(request.frame, min(request.frame + request.mean_frames, movie.meta.frames))
+        image, bad = _mean(movie, frames, region, request.step)
+        return _hand_over(request.id, image, bad, region, request.step, request.frame, request.scratch, request.slot)
+
+    def _trace(self, request: TraceRequest) -> Trace:
+        movie = self._movies.get(request.path, request.dataset)
+        region = _clipped(movie, request.region)
+        frames = np.unique(np.linspace(0, movie.meta.frames - 1, min(request.points, movie.meta.frames)).round())
+        end = time.monotonic() + TRACE_S
+        means: dict[int, float] = {}
+        for place in coarse_to_fine(len(frames)):
+            index = int(frames[place])
+            means[index] = _region_mean(movie, index, region)
+            if time.monotonic() > end:
+                break
+        done = sorted(means)
+        return Trace(id=request.id, frames=tuple(done), means=tuple(means[index] for index in done))
+
+
+def coarse_to_fine(count: int) -> Iterator[int]:
+    """Each of 0 ... count - 1 once, such that what came so far is always spread evenly."""
+    step = 1
+    while step < count:
+        step *= 2
+    seen = -1
+    while step >= 1:
+        for place in range(0, count, step):
+            if seen < 0 or place % seen:
+                yield place
+        seen, step = step, step // 2
+
+
+def _clipped(movie: Movie, region: Region | None) -> Region:
+    """The region within the frame; the whole frame if None."""
+    height, width = movie.meta.height, movie.meta.width
+    if region is None:
+        return Region(y0=0, y1=height, x0=0, x1=width)
+    if region.y0 >= height or region.x0 >= width:
+        what = f"The region lies outside the frame of {height} x {width} px."
+        raise MovieError.about(movie.meta.path, what, "Choose a region inside the frame.", "bad-request")
+    return Region(y0=region.y0, y1=min(region.y1, height), x0=region.x0, x1=min(region.x1, width))
+
+
+def _mean(movie: Movie, frames: range, region: Region, step: int) -> tuple[NDArray[np.float32], int]:
+    """The mean of frames, as area means, and how many pixels of them were not finite."""
+    total: NDArray[np.float64] | None = None
+    nonfinite = 0
+    for index in frames:
+        part = movie.region(slice(index, index + 1), slice(region.y0, region.y1), slice(region.x0, region.x1))[0]
+        filled, bad = fill_nonfinite(part)
+        nonfinite += bad
+        # What float32 can't hold is shown as its largest number, not as infinite.
+        image = np.nan_to_num(area_mean(filled, step), copy=False, posinf=_LARGEST, neginf=-_LARGEST)
+        if len(frames) == 1:
+            return image, nonfinite
+        total = image.astype(np.float64) if total is None else total + image
+    assert total is not None
+    return (total / len(frames)).astype(np.float32), nonfinite
+
+
+def _region_mean(movie: Movie, index: int, region: Region) -> float:
+    """The mean of the finite pixels; NaN if there are none."""
+    part = movie.region(slice(index, index + 1), slice(region.y0, region.y1), slice(region.x0, region.x1))[0]
+    if part.dtype.kind == "f":
+        finite = np.isfinite(part)
+        if not finite.all():
+            part = part[finite]
+    with np.errstate(over="ignore"):
+        return float(part.mean(dtype=np.float64)) if part.size else float("nan")
+
+
+def _hand_over(
+    number: int,
+    image: NDArray[np.float32],
+    nonfinite: int,
+    region: Region,
+    step: int,
+    frame: int,
+    scratch: Scratch,
+    slot: int,
+) -> Pixels:
+    if not 0 <= slot < scratch.slots:
+        what = f"There is no slot {slot} in a scratch file of {scratch.slots}."
+        raise MovieError.about(scratch.path, what, "", "bad-request")
+    try:
+        write_slot(scratch.path, scratch.slot_bytes, slot, image)
+    except ValueError as error:
+        raise MovieError.about(scratch.path, f"{error}.", "Ask for a coarser view.", "bad-request") from error
+    except OSError as error:
+        what = f"The scratch file could not be written: {error.strerror}."
+        raise MovieError.about(scratch.path, what, "Free some space on the local disk.", "disk-full") from error
+    low, high = display_range(image)
+    return Pixels(
+        id=number,
+        slot=slot,
+        height=image.shape[0],
+        width=image.shape[1],
+        region=region,
+        step=step,
+        frame=frame,
+        low=low,
+        high=high,
+        nonfinite=nonfinite,
+    )
