@@ -1,0 +1,109 @@
+"""Which binning brings a frame's lattice to the period that the lattice-corrected networks know: decided blindly."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+BINNINGS = (1, 2, 4, 8)
+WANTED_PERIOD = 10.0
+WANTED_PIXEL_NM = 0.0245
+_DEFAULT = 4
+_WINDOW = 512
+_MAX_WINDOWS = 16
+_LOWEST_CYCLES = 6
+_SURE = math.log(1e8)
+
+
+def choose_binning(counts: Tensor, pixel_size_nm: float | None = None) -> int:
+    """Choose how many px to sum along each side before denoising.
+
+    Lattice spots above the counting noise decide: their mean period, each weighted by its power and its frequency
+    squared, is brought nearest to 10 binned px. Without spots the highest ring above the noise decides (amorphous
+    films), then the pixel size, then a middle value.
+
+    Parameters
+    ----------
+    counts
+        (H, W) electrons per px, or (T, H, W) frames of one movie.
+    pixel_size_nm
+        Full-resolution pixel size, None when unknown.
+
+    Returns
+    -------
+    int
+        1, 2, 4 or 8.
+    """
+    frames = counts.reshape(-1, *counts.shape[-2:]).float()
+    power, averaged, frequency = _mean_periodogram(frames)
+    if averaged == 0:
+        return _by_pixel_size(pixel_size_nm)
+    side = power.shape[0]
+    threshold = _SURE / averaged + math.sqrt(2 * _SURE / averaged)
+    ring = (frequency * side).round().long()
+    usable = (ring >= _LOWEST_CYCLES) & (frequency <= 0.5)
+    rings = int(ring.max()) + 1
+    corner = power.new_zeros(())
+    medians = torch.stack([power[ring == r].median() if r <= side // 2 else corner for r in range(rings)])
+    excess = power - medians[ring]
+    spots = usable & (excess > threshold * medians[ring].clamp(min=1.0)) & (power > 3 * medians[ring])
+    if bool(spots.any()):
+        weight = (excess * frequency**2)[spots]
+        log_period = -(torch.log2(frequency[spots]) * weight).sum() / weight.sum()
+        return _nearest(float(log_period) - math.log2(WANTED_PERIOD))
+    return _by_rings(medians, averaged, side, pixel_size_nm)
+
+
+def _nearest(exponent: float) -> int:
+    return BINNINGS[min(max(round(exponent), 0), len(BINNINGS) - 1)]
+
+
+def _by_pixel_size(pixel_size_nm: float | None) -> int:
+    if pixel_size_nm is None or pixel_size_nm <= 0:
+        return _DEFAULT
+    return _nearest(math.log2(WANTED_PIXEL_NM / pixel_size_nm))
+
+
+def _by_rings(medians: Tensor, averaged: float, side: int, pixel_size_nm: float | None) -> int:
+    """Decide by the highest frequency at which a whole ring stands above the noise."""
+    floor = float(medians[3 * side // 8 : side // 2].median())
+    cycles = torch.arange(len(medians), device=medians.device)
+    limit = floor * (1 + 8 / torch.sqrt(averaged * math.pi * cycles.clamp(min=1)))
+    above = (medians > limit) & (cycles >= _LOWEST_CYCLES) & (cycles < 3 * side // 8)
+    if not bool(above.any()) or pixel_size_nm is not None:
+        return _by_pixel_size(pixel_size_nm)
+    highest = float(cycles[above].max()) / side
+    return _nearest(math.log2(0.25 / highest))
+
+
+def _starts(extent: int, side: int, most: int) -> list[int]:
+    count = min(most, max(1, math.ceil((extent - side) / (side // 2)) + 1))
+    return [round(k * (extent - side) / max(count - 1, 1)) for k in range(count)]
+
+
+def _mean_periodogram(frames: Tensor) -> tuple[Tensor, float, Tensor]:
+    """Return the mean periodogram in units of the counting noise, how many it averages, and |frequency| a px."""
+    side = min(_WINDOW, 2 ** int(math.log2(max(min(frames.shape[-2:]), 2))))
+    frequency = torch.fft.fftfreq(side, device=frames.device)
+    radius = torch.hypot(frequency[:, None], frequency[None])
+    taper = torch.hann_window(side, periodic=False, device=frames.device)
+    window = taper[:, None] * taper[None]
+    total = torch.zeros(side, side, device=frames.device)
+    used = 0
+    frames = frames[:: max(1, len(frames) // _MAX_WINDOWS)]
+    most = 4 if len(frames) == 1 else 2
+    for frame in frames:
+        for top in _starts(frame.shape[0], side, most):
+            for left in _starts(frame.shape[1], side, most):
+                patch = frame[top : top + side, left : left + side]
+                noise = float((patch * window**2).sum())
+                if noise <= 0 or side < 4 * _LOWEST_CYCLES:
+                    continue
+                patch = (patch - (patch * window).sum() / window.sum()) * window
+                total += torch.fft.fft2(patch).abs() ** 2 / noise
+                used += 1
+    # Overlapping windows are not independent: they average no more than the area they share allows.
+    area = 1.2 * frames.numel() / side**2
+    return total / max(used, 1), min(float(used), max(area, 1.0)) if used else 0.0, radius

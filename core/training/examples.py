@@ -1,0 +1,92 @@
+"""Training examples: a patch of a clean image, dimmed, inverted, dosed and drawn as counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.protocol.recipes import ScheduleRecipe
+from core.training.library_store import Library
+
+_SEAM = 12
+
+
+@dataclass(frozen=True)
+class Example:
+    """Counts a binned px (N, 1, p, p), the true means of the same, the mean (N,) and the noise factor (N,)."""
+
+    counts: Tensor
+    truth: Tensor
+    mean: Tensor
+    noise: Tensor
+
+
+def draw_batch(library: Library, schedule: ScheduleRecipe, seed: int, group: int) -> Example:
+    """Draw batch number `group`: it depends on the seed and the number alone."""
+    rng = np.random.default_rng([seed, 7, group])
+    fields, factors = [], []
+    for _ in range(schedule.batch):
+        fields.append(_clean(library, schedule, rng))
+        factors.append(1.0 if rng.uniform() < 0.8 else float(np.exp(rng.uniform(np.log(0.7), np.log(1.6)))))
+    return count(torch.from_numpy(np.stack(fields))[:, None], torch.tensor(factors), rng)
+
+
+def count(truth: Tensor, noise: Tensor, rng: np.random.Generator) -> Example:
+    """Draw counts whose variance is `noise` (N,) times their mean `truth` (N, 1, H, W)."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    factor = noise.view(-1, 1, 1, 1)
+    counts = torch.poisson(truth / factor, generator=generator) * factor
+    return Example(counts, truth, counts.mean((1, 2, 3)).clamp(min=1e-3), noise)
+
+
+def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))
+
+
+def _clean(library: Library, schedule: ScheduleRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
+    kind = rng.uniform()
+    if kind < schedule.blank_share:
+        return illuminate(np.ones((schedule.patch,) * 2, np.float32), rng) * np.float32(
+            _log_uniform(rng, schedule.dose_tem)
+        )
+    if kind < schedule.blank_share + schedule.stem_share:
+        patch = crop(library.stem, library.held_out, schedule.patch, rng)
+        return patch * np.float32(_log_uniform(rng, schedule.dose_stem) / max(patch.mean(), 0.05))
+    patch = crop(library.tem, library.held_out, schedule.patch, rng)
+    return illuminate(vary_contrast(patch, rng), rng) * np.float32(_log_uniform(rng, schedule.dose_tem))
+
+
+def crop(stack: NDArray[np.float16], held_out: int, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Cut a patch of a training structure, clear of the periodic box's seam, turned or mirrored at random."""
+    image = stack[rng.integers(stack.shape[0] - held_out), rng.integers(stack.shape[1])]
+    seam = min(_SEAM, (image.shape[0] - side) // 2)
+    top, left = rng.integers(seam, image.shape[0] - side - seam + 1, 2)
+    patch = np.asarray(image[top : top + side, left : left + side], np.float32)
+    return np.ascontiguousarray(turned(patch, int(rng.integers(8))))
+
+
+def turned(patch: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+    """Return one of the eight turns and mirrorings of the last two axes."""
+    patch = np.rot90(patch, number % 4, (-2, -1))
+    return np.asarray(patch[..., ::-1] if number >= 4 else patch)
+
+
+def vary_contrast(patch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Scale the contrast by 0.25 to 1.1, inverted in three of ten; vacuum stays 1 and nothing falls below 0.02."""
+    contrast = rng.uniform(0.25, 1.1) * (-1 if rng.uniform() < 0.3 else 1)
+    out: NDArray[np.float32] = np.clip(1 + np.float32(contrast) * (patch - 1), 0.02, None)
+    return out
+
+
+def illuminate(patch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Tilt the illumination by up to a quarter from side to side, half of the time."""
+    if rng.uniform() < 0.5:
+        return patch
+    slope, angle = rng.uniform(0, 0.25), rng.uniform(0, 2 * np.pi)
+    axis = np.linspace(-0.5, 0.5, patch.shape[-1], dtype=np.float32)
+    ramp = np.cos(angle) * axis[None] + np.sin(angle) * axis[:, None]
+    return np.asarray(patch * (1 + slope * ramp), np.float32)

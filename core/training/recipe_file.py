@@ -1,0 +1,43 @@
+"""Recipes on disk: TOML files, read with errors that name the file and the key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.protocol.recipes import TrainRecipe
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; the message names the file, the key and what is wrong with it."""
+
+
+def load_recipe(path: Path) -> TrainRecipe:
+    """Read a training recipe.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, is not TOML, or holds unknown, missing or wrong keys.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror}). Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a valid TOML file: {error}.") from error
+    try:
+        return TrainRecipe.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(".".join(str(p) for p in e["loc"]), e["type"], e["msg"]) for e in error.errors()]
+        raise RecipeError(f"{path}: " + "; ".join(lines) + ".") from error
+
+
+def _explain(key: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'"
+    if kind == "missing":
+        return f"missing key '{key}'"
+    return f"'{key or 'recipe'}': {message}"
