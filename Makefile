@@ -24,12 +24,14 @@ PACKAGE_STAMP := $(VENV)/.installed-package
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
 
-$(BIN)/python:
+# pip comes last into a new environment: where it is, the environment is whole.
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Quietbeam needs Python 3.11 or newer; give it with PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV) \
+	  || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 
-$(RUN_STAMP): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(RUN_STAMP): pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 	$(PIP) install -q -c $(CONSTRAINTS) setuptools
 	$(PIP) install -q -c $(CONSTRAINTS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(INSTALL) -e .
