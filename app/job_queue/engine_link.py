@@ -1,0 +1,27 @@
+"""What the job rooms need of the engine's client."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import SignalInstance
+
+from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
+
+
+class Engine(Protocol):
+    """The engine as its client offers it: jobs in, events out."""
+
+    ready: SignalInstance
+    event_received: SignalInstance
+    silent: SignalInstance
+    crashed: SignalInstance
+    restarted: SignalInstance
+
+    def send_job(self, job: DenoiseRequest | DraftRequest | EstimateRequest) -> int: ...
+
+    def cancel(self, identity: int) -> None: ...
+
+    def stop_now(self) -> None: ...
+
+    def list_models(self) -> int: ...

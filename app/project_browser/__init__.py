@@ -1,0 +1,3 @@
+"""Movies and results of the project."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What the user prefers: versioned, migrated, never able to stop the program from starting."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Colours and icons, light and dark, from the palette."""
+
+from __future__ import annotations

@@ -1,0 +1,378 @@
+"""The main window: arranges docks, menus and tool bar, takes drops, and closes. What happens is in `app.workspace`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QRect, QSettings, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QIcon,
+    QKeyEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDockWidget,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions.action_info import ActionId
+from app.actions.registry import ActionRegistry
+from app.job_queue.denoise_panel import DenoisePanel
+from app.job_queue.progress_panel import ProgressPanel
+from app.job_queue.run import Run
+from app.messages.notice_bar import HistoryDialog, NoticeBar
+from app.messages.notices import Notices
+from app.parts import Parts
+from app.project_browser.browser import Browser
+from app.project_browser.library import MovieLibrary
+from app.smoke import smoke
+from app.theme.colours import apply_scheme
+from app.viewer.empty_page import DropHighlight, EmptyPage
+from app.viewer.view_state import Layout
+from app.viewer.viewer import Viewer
+from app.workspace import Workspace
+
+STEP = 10
+
+
+class MainWindow(QMainWindow):
+    """The window. `parts` are the processes, the project and the settings it works with."""
+
+    closed = Signal()
+
+    def __init__(self, parts: Parts, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._parts = parts
+        self.setWindowTitle("Quietbeam")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(False)
+        self.notices = Notices(self)
+        self.library = MovieLibrary(parts.reader, parts.folder, self)
+        self.browser = Browser(self.library, self)
+        self.viewer = Viewer(parts.reader, parts.folder, self)
+        self.panel = DenoisePanel(self)
+        self.progress = ProgressPanel(self)
+        self.notice_bar = NoticeBar(self.notices, self)
+        self.workspace = Workspace(
+            self.library,
+            self.browser,
+            self.viewer,
+            self.panel,
+            parts.engine,
+            parts.folder,
+            parts.memory,
+            parts.settings,
+            self.notices,
+            self,
+        )
+        self.registry = ActionRegistry(self._callbacks(), self)
+        self._arrange()
+        self._connect()
+        self._take_settings()
+        self._restore_geometry()
+        self.set_engine_status(self.tr("Engine starting…"))
+
+    def _callbacks(self) -> dict[ActionId, Callable[..., None]]:
+        state = self.viewer.state
+        return {
+            ActionId.OPEN_FILES: self._choose_files,
+            ActionId.OPEN_FOLDER: self._choose_folder,
+            ActionId.REMOVE_MOVIE: self.workspace.remove_current,
+            ActionId.QUIT: self._quit,
+            ActionId.FIT: state.fit,
+            ActionId.FULL_SIZE: lambda: state.set_zoom(1.0),
+            ActionId.ZOOM_IN: lambda: self.viewer.zoom_by(1.25),
+            ActionId.ZOOM_OUT: lambda: self.viewer.zoom_by(0.8),
+            ActionId.SHOW_RAW: lambda: state.set_layout(Layout.RAW),
+            ActionId.SHOW_DENOISED: lambda: state.set_layout(Layout.DENOISED),
+            ActionId.SIDE_BY_SIDE: lambda: state.set_layout(Layout.SIDE_BY_SIDE),
+            ActionId.AUTO_CONTRAST: self.viewer.auto_contrast,
+            ActionId.PLAY: self.viewer.player.toggle,
+            ActionId.NEXT_FRAME: lambda: state.set_frame(state.frame + 1),
+            ActionId.PREVIOUS_FRAME: lambda: state.set_frame(state.frame - 1),
+            ActionId.FORWARD: lambda: state.set_frame(state.frame + STEP),
+            ActionId.BACK: lambda: state.set_frame(state.frame - STEP),
+            ActionId.FIRST_FRAME: lambda: state.set_frame(0),
+            ActionId.LAST_FRAME: lambda: state.set_frame(state.frames - 1),
+            ActionId.FOLLOW: lambda on: self._parts.settings.change(follow_landing_frames=on),
+            ActionId.DRAFT: self.workspace.set_draft_follows,
+            ActionId.DENOISE: self.panel.button.click,
+            ActionId.CANCEL: self.workspace.runs.cancel,
+            ActionId.THEME_SYSTEM: lambda: self._parts.settings.change(theme="system"),
+            ActionId.THEME_LIGHT: lambda: self._parts.settings.change(theme="light"),
+            ActionId.THEME_DARK: lambda: self._parts.settings.change(theme="dark"),
+            ActionId.MESSAGES: self._show_messages,
+            ActionId.KEYS: self._show_keys,
+            ActionId.ABOUT: self._show_about,
+        }
+
+    def _arrange(self) -> None:
+        self.empty_page = EmptyPage(self.registry[ActionId.OPEN_FILES], self.registry[ActionId.OPEN_FOLDER], self)
+        self.pages = QStackedWidget(self)
+        self.pages.addWidget(self.empty_page)
+        self.pages.addWidget(self.viewer)
+        centre = QWidget(self)
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.notice_bar)
+        layout.addWidget(self.pages, 1)
+        self.setCentralWidget(centre)
+        self._add_dock("movies", self.tr("Movies"), self.browser, Qt.DockWidgetArea.LeftDockWidgetArea)
+        side = QWidget(self)
+        side_layout = QVBoxLayout(side)
+        side_layout.setContentsMargins(0, 0, 0, 0)
+        side_layout.addWidget(self.panel)
+        side_layout.addWidget(self.progress)
+        side_layout.addStretch(1)
+        scroll = QScrollArea(self)
+        scroll.setWidget(side)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setMinimumWidth(self.fontMetrics().averageCharWidth() * 44)
+        self._add_dock("denoise", self.tr("Denoise"), scroll, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.registry.fill_menus(self.menuBar())
+        self.tool_bar = self.addToolBar(self.tr("Tools"))
+        self.tool_bar.setObjectName("tools")
+        self.tool_bar.setMovable(False)
+        self.tool_bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.tool_bar.setIconSize(QSize(18, 18))
+        self.registry.fill_tool_bar(self.tool_bar)
+        self.engine_status = QLabel(self)
+        self.statusBar().addPermanentWidget(self.engine_status)
+        self.statusBar().setSizeGripEnabled(False)
+        self._highlight = DropHighlight(self)
+        self.browser.offer([self.registry[ActionId.REMOVE_MOVIE]])
+
+    def _add_dock(self, name: str, title: str, content: QWidget, area: Qt.DockWidgetArea) -> None:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(content)
+        self.addDockWidget(area, dock)
+
+    def _connect(self) -> None:
+        workspace = self.workspace
+        workspace.run_changed.connect(self._on_run_changed)
+        workspace.engine_status_changed.connect(self.set_engine_status)
+        workspace.movie_count_changed.connect(lambda count: self.pages.setCurrentIndex(1 if count else 0))
+        self.progress.cancel_wanted.connect(workspace.runs.cancel)
+        self.progress.again_wanted.connect(workspace.go_on)
+        self.progress.folder_wanted.connect(_show_in_folder)
+        self._parts.settings.changed.connect(self._take_settings)
+        self.viewer.state.layout_changed.connect(self._on_layout)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._take_settings)
+        self._on_layout(self.viewer.state.layout)
+        self.registry[ActionId.CANCEL].setEnabled(False)
+
+    def open_paths(self, paths: list[str]) -> None:
+        """Add files and folders to the list."""
+        self.workspace.open_paths(paths)
+
+    def set_engine_status(self, text: str) -> None:
+        """Say at the lower right how the engine stands."""
+        self.engine_status.setText(text)
+
+    def _take_settings(self, *_: object) -> None:
+        settings = self._parts.settings.now
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_scheme(application, settings.theme)
+        self.registry[ActionId.FOLLOW].setChecked(settings.follow_landing_frames)
+        theme = {"system": ActionId.THEME_SYSTEM, "light": ActionId.THEME_LIGHT, "dark": ActionId.THEME_DARK}
+        self.registry[theme[settings.theme]].setChecked(True)
+        self.viewer.player.set_speed(settings.frames_per_s)
+        if settings.device != self.panel.device:
+            self.panel.set_device(settings.device)
+
+    def _on_layout(self, layout: Layout) -> None:
+        shown = {
+            Layout.RAW: ActionId.SHOW_RAW,
+            Layout.DENOISED: ActionId.SHOW_DENOISED,
+            Layout.SIDE_BY_SIDE: ActionId.SIDE_BY_SIDE,
+        }
+        self.registry[shown[layout]].setChecked(True)
+
+    def _on_run_changed(self, run: Run) -> None:
+        self.progress.show_run(run)
+        self.registry[ActionId.CANCEL].setEnabled(run.active)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ApplicationPaletteChange and hasattr(self, "empty_page"):
+            self.registry.refresh_icons()
+            self.empty_page.refresh_icons()
+            self.viewer.frame_bar.refresh_icons()
+            self.notice_bar.refresh_icons()
+            self.panel.refresh_colours()
+
+    def event(self, event: QEvent) -> bool:
+        """Let a focused button or box have the space bar, which otherwise plays."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focused = QApplication.focusWidget()
+            if event.key() == Qt.Key.Key_Space and isinstance(focused, QAbstractButton | QComboBox):
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.viewer.state.blink(True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.viewer.state.blink(False)
+        super().keyReleaseEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        if urls:
+            self.show_drop_highlight()
+            event.acceptProposedAction()
+
+    def show_drop_highlight(self) -> None:
+        """Say where a drop goes."""
+        self._highlight.show_over(self.tr("Drop to add to the list of movies"))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
+        self._highlight.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        self._highlight.hide()
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if self._highlight.isVisible():
+            self._highlight.setGeometry(self.rect())
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        if self.workspace.runs.active and not self._may_stop_run():
+            event.ignore()
+            return
+        geometry = QSettings("quietbeam", "quietbeam")
+        geometry.setValue("window/geometry", self.saveGeometry())
+        geometry.setValue("window/state", self.saveState())
+        self.workspace.close()
+        self._parts.close()
+        self.closed.emit()
+        super().closeEvent(event)
+
+    def _may_stop_run(self) -> bool:
+        answer = QMessageBox.question(
+            self,
+            self.tr("A run is under way"),
+            self.tr("Stop denoising and close? Finished frames are kept, and the run can go on next time."),
+            QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        return answer == QMessageBox.StandardButton.Close
+
+    def _restore_geometry(self) -> None:
+        stored = QSettings("quietbeam", "quietbeam")
+        geometry, state = stored.value("window/geometry"), stored.value("window/state")
+        if isinstance(geometry, QByteArray) and self.restoreGeometry(geometry) and self._is_on_a_screen():
+            if isinstance(state, QByteArray):
+                self.restoreState(state)
+            return
+        available = self.screen().availableGeometry()
+        width, height = min(1280, available.width()), min(800, available.height())
+        self.setGeometry(QRect(0, 0, width, height))
+        self.move(available.center() - self.rect().center())
+
+    def _is_on_a_screen(self) -> bool:
+        screens = QGuiApplication.screens()
+        return any(s.availableGeometry().intersected(self.geometry()).width() > 100 for s in screens)
+
+    def _quit(self) -> None:
+        self.close()
+
+    def _choose_files(self) -> None:
+        names = self.tr("Movies (*.dm3 *.dm4 *.ser *.tif *.tiff *.btf *.mrc *.mrcs *.st);;All files (*)")
+        paths, _ = QFileDialog.getOpenFileNames(self, self.tr("Open movies"), "", names)
+        self.open_paths(paths)
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, self.tr("Open a folder of movies"))
+        if path:
+            self.open_paths([path])
+
+    def _show_messages(self) -> None:
+        dialog = HistoryDialog(self.notices, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _show_keys(self) -> None:
+        rows = [*self.registry.keys_table(), ("B", self.tr("Hold: swap raw and denoised in place"))]
+        cells = "".join(f"<tr><td><b>{keys}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for keys, what in rows)
+        self._tell(self.tr("Keys"), f"<table cellspacing='4'>{cells}</table>")
+
+    def _show_about(self) -> None:
+        self._tell(
+            self.tr("About Quietbeam"),
+            self.tr(
+                "<p><b>Quietbeam</b> denoises movies from the electron microscope.</p>"
+                "<p>BSD-3-Clause. It uses Qt (LGPL-3.0) through PySide6, pyqtgraph, numpy, PyTorch and others; "
+                "see NOTICE.</p><p>A denoised picture is an estimate. Measure in the raw movie.</p>"
+            ),
+        )
+
+    def _tell(self, title: str, text: str) -> None:
+        box = QMessageBox(QMessageBox.Icon.NoIcon, title, text, QMessageBox.StandardButton.Close, self)
+        box.setTextFormat(Qt.TextFormat.RichText)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+
+def _show_in_folder(path: str) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(path).parent)))
+
+
+def run(paths: list[str]) -> int:
+    """Show the window, with these files in its list. Returns the exit code."""
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("Quietbeam")
+    application.setOrganizationName("quietbeam")
+    application.setStyle("Fusion")
+    application.setWindowIcon(QIcon(str(resources.files("resources") / "icons" / "quietbeam.png")))
+    parts = Parts.real()
+    window = MainWindow(parts)
+    watcher = smoke(window)
+    if watcher:
+        watcher.expect("engine", parts.engine.ready)
+        if paths:
+            watcher.expect("picture", window.viewer.picture_shown)
+    window.show()
+    parts.start_soon(lambda: _begin(window, paths))
+    return application.exec()
+
+
+def _begin(window: MainWindow, paths: list[str]) -> None:
+    window.workspace.restore()
+    window.open_paths(paths)

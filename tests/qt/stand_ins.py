@@ -1,0 +1,382 @@
+"""Stand-ins for reader and engine, in the test's own process: they answer from `specimen` at the next turn of the event
+loop, and only as far as the test lets them. The real clients with fake children are tested beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from core.protocol.base import ErrorInfo
+from core.protocol.denoise import (
+    DenoiseRequest,
+    DenoiseResult,
+    DraftRequest,
+    DraftResult,
+    EstimateRequest,
+    EstimateResult,
+    IntensityScale,
+    Plan,
+    Quality,
+    Region,
+    Scratch,
+)
+from core.protocol.engine import (
+    DeviceInfo,
+    EngineReady,
+    FrameLanded,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobProgress,
+    JobStarted,
+    ModelsListed,
+)
+from core.protocol.model_card import ModelCard, TrainingRecord
+from core.protocol.movie import DatasetInfo, Issue, MovieMeta
+from core.protocol.reader import Described, Pixels, ReaderFailed
+from tests.qt import specimen
+
+PLAN = Plan(
+    device="cpu",
+    device_name="CPU, 2 threads",
+    dtype="float32",
+    tile_height=512,
+    tile_width=512,
+    halo=48,
+    batch=1,
+    threads=2,
+    model="general",
+    model_version="1.0",
+    weights_sha256="0" * 64,
+    scale=IntensityScale(gain=20, source="estimated"),
+)
+
+
+def card(name: str, title: str, caveats: tuple[str, ...] = ()) -> ModelCard:
+    return ModelCard(
+        name=name,
+        version="1.0",
+        title=title,
+        architecture="unet",
+        config={},
+        modality=("HRTEM", "STEM"),
+        dose_range_e_px=(0.1, 200),
+        training=TrainingRecord(recipe="r", data="d", device="cpu", duration_s=1, steps=1, seed=0),
+        licence="BSD-3-Clause",
+        author="Quietbeam",
+        weights_sha256="0" * 64,
+        created="2026-01-01",
+        caveats=caveats,
+    )
+
+
+CARDS = (
+    card("general", "General HRTEM / STEM", ("Single frames below 0.1 electrons a pixel show little but noise.",)),
+    card("unet-128", "UNet, 128 px field", ("Trained on simulated HRTEM alone.",)),
+)
+
+
+def meta(path: str, **changes: Any) -> MovieMeta:
+    values: dict[str, Any] = {
+        "path": path,
+        "format": "DM4",
+        "frames": specimen.FRAMES,
+        "height": specimen.HEIGHT,
+        "width": specimen.WIDTH,
+        "dtype": "uint16",
+        "pixel_size": (specimen.PIXEL_NM, specimen.PIXEL_NM),
+        "pixel_unit": "nm",
+        "frame_interval_s": 0.04,
+        "declared_frames": specimen.FRAMES,
+        "fingerprint": path,
+    }
+    return MovieMeta(**(values | changes))
+
+
+def area_mean(frame: np.ndarray, step: int) -> np.ndarray:
+    height, width = frame.shape[0] // step, frame.shape[1] // step
+    cut = frame[: height * step, : width * step]
+    return cut.reshape(height, step, width, step).mean((1, 3)).astype(np.float32)
+
+
+def write_slot(scratch: Scratch, slot: int, pixels: np.ndarray) -> None:
+    with Path(scratch.path).open("r+b") as file:
+        file.seek(slot * scratch.slot_bytes)
+        file.write(np.ascontiguousarray(pixels, dtype="<f4").tobytes())
+
+
+class StandInReader(QObject):
+    """Names decide: ``broken`` is refused, ``truncated`` lacks frames, ``denoised`` holds a result."""
+
+    answered = Signal(object)
+    crashed = Signal(str, str)
+    restarted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.forgotten: list[str] = []
+        self.metas: dict[str, MovieMeta] = {}
+        self.hold = False
+        self.held: list[Any] = []
+        self.running = False
+
+    def start(self) -> None:
+        self.running = True
+
+    def shutdown(self) -> None:
+        self.running = False
+
+    def forget(self, path: str) -> None:
+        self.forgotten.append(path)
+
+    def release(self) -> None:
+        self.hold = False
+        held, self.held = self.held, []
+        for event in held:
+            self.answered.emit(event)
+
+    def _answer(self, event: Any) -> None:
+        if self.hold:
+            self.held.append(event)
+        else:
+            QTimer.singleShot(0, self, lambda: self.answered.emit(event))
+
+    def _note(self, kind: str, values: dict[str, Any]) -> int:
+        self.count += 1
+        self.asked.append((kind, values))
+        return self.count
+
+    def describe(self, *, path: str, dataset: str | None) -> int:
+        number = self._note("describe", {"path": path, "dataset": dataset})
+        name = Path(path).name
+        if "broken" in name:
+            error = ErrorInfo(
+                code="not-a-movie",
+                what="This is not a movie: it begins like a text file.",
+                path=path,
+                advice="Export it again from the microscope's program.",
+            )
+            self._answer(ReaderFailed(id=number, error=error))
+            return number
+        found = self.metas.get(path)
+        if found is None:
+            found = meta(path)
+            if "truncated" in name:
+                issue = Issue(level="warning", code="truncated", text="truncated: 100 of 240 frames")
+                found = meta(path, frames=100, issues=(issue,))
+            if "uncalibrated" in name:
+                found = meta(path, pixel_size=None, pixel_unit=None, frame_interval_s=None, format="TIFF")
+        if dataset is not None:
+            found = found.model_copy(update={"dataset": dataset})
+        info = DatasetInfo(key=found.dataset, title="movie", shape=found.shape, dtype=found.dtype)
+        self._answer(Described(id=number, meta=found, datasets=(info,)))
+        return number
+
+    def _frame(self, path: str, frame: int) -> np.ndarray:
+        height, width = self.metas[path].shape[1:] if path in self.metas else (specimen.HEIGHT, specimen.WIDTH)
+        make = specimen.denoised if "denoised" in Path(path).name else specimen.raw
+        return make(frame, height, width)
+
+    def thumbnail(self, *, path: str, dataset: str | None, size: int, scratch: Scratch, slot: int) -> int:
+        number = self._note("thumbnail", {"path": path})
+        frame = self._frame(path, 5)
+        self._pixels(number, frame, Region(y0=0, y1=frame.shape[0], x0=0, x1=frame.shape[1]), -(-max(frame.shape) // size), 5, scratch, slot)
+        return number
+
+    def view(
+        self,
+        *,
+        path: str,
+        dataset: str | None,
+        frame: int,
+        region: Region | None,
+        step: int,
+        mean_frames: int,
+        scratch: Scratch,
+        slot: int,
+    ) -> int:
+        number = self._note("view", {"path": path, "frame": frame, "region": region, "step": step})
+        picture = self._frame(path, frame)
+        region = region or Region(y0=0, y1=picture.shape[0], x0=0, x1=picture.shape[1])
+        self._pixels(number, picture, region, step, frame, scratch, slot)
+        return number
+
+    def _pixels(
+        self, number: int, picture: np.ndarray, region: Region, step: int, frame: int, scratch: Scratch, slot: int
+    ) -> None:
+        shown = area_mean(picture[region.y0 : region.y1, region.x0 : region.x1], step)
+        write_slot(scratch, slot, shown)
+        low, high = np.percentile(shown, (0.35, 99.65))
+        self._answer(
+            Pixels(
+                id=number,
+                slot=slot,
+                height=shown.shape[0],
+                width=shown.shape[1],
+                region=region,
+                step=step,
+                frame=frame,
+                low=float(low),
+                high=float(high),
+            )
+        )
+
+
+class StandInEngine(QObject):
+    """Does what the test says: `land`, `finish`, `fail`, `crash`; estimates and drafts are answered by themselves."""
+
+    ready = Signal(object)
+    event_received = Signal(object)
+    silent = Signal()
+    crashed = Signal(str)
+    restarted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.jobs: dict[int, Any] = {}
+        self.cancelled: list[int] = []
+        self.stopped = 0
+        self.estimate_error: ErrorInfo | None = None
+        self.seconds = 184.0
+        self.answer_cancel = True
+        self.hold_drafts = False
+        self.cards = CARDS
+        self.running = False
+
+    def start(self) -> None:
+        self.running = True
+        device = DeviceInfo(kind="cpu", name="CPU, 2 threads", memory_bytes=8 << 30)
+        QTimer.singleShot(
+            0, self, lambda: self.ready.emit(EngineReady(pid=1, version="0.1.0", devices=(device,)))
+        )
+
+    def shutdown(self) -> None:
+        self.running = False
+
+    def _say(self, event: Any) -> None:
+        QTimer.singleShot(0, self, lambda: self.event_received.emit(event))
+
+    def list_models(self) -> int:
+        self.count += 1
+        self._say(ModelsListed(id=self.count, models=self.cards, default="general" if self.cards else None))
+        return self.count
+
+    def send_job(self, job: Any) -> int:
+        self.count += 1
+        number = self.count
+        self.jobs[number] = job
+        if isinstance(job, EstimateRequest):
+            self._estimate(number, job.request)
+        elif isinstance(job, DraftRequest) and not self.hold_drafts:
+            self._draft(number, job)
+        return number
+
+    def cancel(self, identity: int) -> None:
+        self.cancelled.append(identity)
+        if self.answer_cancel and isinstance(self.jobs.get(identity), DenoiseRequest):
+            self._say(JobCancelled(id=identity, finished=0))
+
+    def stop_now(self) -> None:
+        self.stopped += 1
+
+    def _estimate(self, number: int, request: DenoiseRequest) -> None:
+        if self.estimate_error is not None:
+            self._say(JobFailed(id=number, error=self.estimate_error))
+            return
+        result = EstimateResult(
+            seconds=self.seconds,
+            output_bytes=251_658_240,
+            free_bytes=80 << 30,
+            output=request.output,
+            device="cpu",
+            device_name="CPU, 2 threads",
+        )
+        self._say(JobDone(id=number, result=result))
+
+    def _draft(self, number: int, job: DraftRequest) -> None:
+        region = job.region
+        assert region is not None
+        pixels = specimen.denoised(job.frame)[region.y0 : region.y1, region.x0 : region.x1]
+        write_slot(job.scratch, 0, pixels)
+        low, high = np.percentile(pixels, (0.35, 99.65))
+        result = DraftResult(
+            frame=job.frame,
+            region=region,
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            seconds=0.4,
+            low=float(low),
+            high=float(high),
+        )
+        self._say(JobDone(id=number, result=result))
+
+    def denoise_job(self) -> tuple[int, DenoiseRequest]:
+        """The newest denoise job."""
+        return next((n, j) for n, j in reversed(self.jobs.items()) if isinstance(j, DenoiseRequest))
+
+    def begin(self, total: int = specimen.FRAMES) -> None:
+        number, _ = self.denoise_job()
+        self.event_received.emit(JobStarted(id=number, plan=PLAN, total=total))
+
+    def land(self, frame: int, total: int = specimen.FRAMES) -> None:
+        number, job = self.denoise_job()
+        assert job.scratch is not None
+        source = job.frames.start + frame * job.sum_frames
+        pixels = specimen.denoised(source)
+        slot = frame % job.scratch.slots
+        write_slot(job.scratch, slot, pixels)
+        low, high = np.percentile(pixels, (0.35, 99.65))
+        self.event_received.emit(
+            FrameLanded(
+                id=number,
+                frame=frame,
+                source_frame=source,
+                slot=slot,
+                height=pixels.shape[0],
+                width=pixels.shape[1],
+                step=1,
+                low=float(low),
+                high=float(high),
+            )
+        )
+        left = (total - frame - 1) * 0.8
+        self.event_received.emit(
+            JobProgress(id=number, stage="Denoising", done=frame + 1, total=total, eta_s=left, rate=1.25)
+        )
+
+    def finish(self, worst: float = 2.1) -> None:
+        number, job = self.denoise_job()
+        quality = Quality(
+            worst_local_mean=worst,
+            worst_local_mean_frame=112,
+            boxes=15_360,
+            caveats=("Counts are estimated from the noise: the file does not tell its gain.",),
+        )
+        result = DenoiseResult(
+            output=job.output,
+            frames=specimen.FRAMES,
+            height=specimen.HEIGHT,
+            width=specimen.WIDTH,
+            seconds=187,
+            megapixels_per_s=0.34,
+            plan=PLAN,
+            quality=quality,
+        )
+        self.event_received.emit(JobDone(id=number, result=result))
+
+    def fail(self, error: ErrorInfo, finished: int = 0) -> None:
+        number, _ = self.denoise_job()
+        self.event_received.emit(JobFailed(id=number, error=error, finished=finished))
+
+    def crash(self) -> None:
+        self.crashed.emit("Segmentation fault")
+
+    def come_back(self) -> None:
+        self.restarted.emit()
+        self.start()
