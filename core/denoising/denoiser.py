@@ -7,7 +7,7 @@ scales, cuts tiles with a halo, and puts the results together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,6 +115,19 @@ class Block:
     mask: Mask | None = None
     origin: tuple[int, int] = (0, 0)
 
+    def denoised(self, electrons: Frames) -> Block:
+        """Return the block of the wanted frames alone, with these pixels (T_out, H, W)."""
+        first, last = self.wanted
+        return replace(
+            self,
+            electrons=electrons,
+            frames=self.frames[first:last],
+            wanted=(0, last - first),
+            dose=self.dose[first:last],
+            times=None if self.times is None else self.times[first:last],
+            mask=None if self.mask is None else self.mask[first:last],
+        )
+
 
 class ElectronMovie(Protocol):
     """A movie in electrons, cleaned, frames already summed and chosen: what `prepare` may look at."""
@@ -162,9 +175,7 @@ class Denoiser(Protocol):
     def needs(self) -> Needs:
         """What it can't do without."""
 
-    def prepare(
-        self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None
-    ) -> State:
+    def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None) -> State:
         """Look at the movie once. `parameters` are those of an earlier run that is to be repeated exactly."""
 
     def apply(self, state: State, block: Block) -> Block:

@@ -7,6 +7,8 @@ corners, in place (``align_corners=False``), so that a tile with a halo gives ex
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,15 +17,19 @@ from core.networks.norms import make_norm
 
 
 class ConvNorm(nn.Module):
-    """Replication pad 1, convolution 3x3, norm, ReLU. `norm` becomes an identity when it is folded."""
+    """Replication pad 1, convolution 3x3, norm, ReLU. `norm` becomes an identity when it is folded.
+
+    An input that is padded already is told by `padded`.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels_in, channels_out, 3, bias=bias)
         self.norm: nn.Module = make_norm(channels_out, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    def forward(self, x: Tensor, padded: bool = False) -> Tensor:
+        if not padded:
+            x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
         return functional.relu_(self.norm(self.conv(x)))
 
 
@@ -36,9 +42,8 @@ class DoubleConv(nn.Module):
         self.first = ConvNorm(channels_in, middle, bias)
         self.second = ConvNorm(middle, channels_out, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        # Taken apart so that no name keeps the first activation alive while the second is made.
-        x = self.first(x)
+    def forward(self, x: Tensor, padded: bool = False) -> Tensor:
+        x = self.first(x, padded)
         return self.second(x)  # type: ignore[no-any-return]
 
 
@@ -78,7 +83,7 @@ class UNet(nn.Module):
         c = channels
         self.inlet = DoubleConv(1, c, bias)
         widths = [c, *(c * factor for factor in _DOWN[scales])]
-        self.down = nn.ModuleList(DoubleConv(a, b, bias) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList(DoubleConv(a, b, bias) for a, b in pairwise(widths))
         self.up = nn.ModuleList(DoubleConv(a * c, b * c, bias, a * c // 2) for a, b in _UP[scales])
         self.outlet = nn.Conv2d(c, 1, 1, bias=bias)
 
@@ -90,7 +95,7 @@ class UNet(nn.Module):
                 skips.append(x)
         for block in self.up:
             # The list gives its skip away: at full resolution each activation is 100 MB a megapixel and more.
-            x = block(_join(skips.pop(), x))
+            x = block(_join(skips.pop(), x), padded=True)
         return self.outlet(x)  # type: ignore[no-any-return]
 
     def receptive_radius(self, binning: int = 1) -> int:
@@ -120,12 +125,25 @@ class UNet(nn.Module):
 
 
 def _join(skip: Tensor, x: Tensor) -> Tensor:
-    """Double `x` in size, pad it with zeros to the skip's size and put it behind the skip."""
+    """Double `x` in size, put it behind the skip, and repeat the outermost px once to each side.
+
+    Odd sizes: a row or column of zeros is appended to `x`, as published. Written into one buffer: joining first and
+    padding then would hold twice as many activations at the full resolution, where memory is decided.
+    """
     x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-    rows, columns = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
-    if rows or columns:
-        x = functional.pad(x, (0, columns, 0, rows))
-    return torch.cat([skip, x], dim=1)
+    count, first, height, width = skip.shape
+    layout = torch.channels_last if skip.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    size = (count, first + x.shape[1], height + 2, width + 2)
+    out = torch.empty(size, dtype=skip.dtype, device=skip.device, memory_format=layout)
+    out[:, :first, 1:-1, 1:-1] = skip
+    out[:, first:, 1 : x.shape[2] + 1, 1 : x.shape[3] + 1] = x
+    out[:, first:, x.shape[2] + 1 :] = 0
+    out[:, first:, :, x.shape[3] + 1 :] = 0
+    out[:, :, 0, 1:-1] = out[:, :, 1, 1:-1]
+    out[:, :, -1, 1:-1] = out[:, :, -2, 1:-1]
+    out[:, :, :, 0] = out[:, :, :, 1]
+    out[:, :, :, -1] = out[:, :, :, -2]
+    return out
 
 
 class SmallUNet(nn.Module):

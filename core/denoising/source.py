@@ -1,0 +1,193 @@
+"""The movie of a request: chosen frames, summed, cleaned, in electrons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.denoising.cleaning import CleanFrame, clean
+from core.denoising.denoiser import Block
+from core.denoising.errors import denoise_error
+from core.denoising.scaling import Scaling
+from core.movies import Movie
+from core.protocol.denoise import FrameRange, IntensityScale, Region
+from core.protocol.movie import MovieMeta, Segment
+
+
+def wanted_region(region: Region | None, meta: MovieMeta) -> Region:
+    """Return the wanted part of each frame.
+
+    Raises
+    ------
+    DenoiseError
+        It lies outside the frame.
+    """
+    if region is None:
+        return Region(y0=0, y1=meta.height, x0=0, x1=meta.width)
+    if region.y1 > meta.height or region.x1 > meta.width:
+        raise denoise_error(
+            "bad-request",
+            f"The region {region.y0}:{region.y1},{region.x0}:{region.x1} reaches beyond the frame of "
+            f"{meta.height} x {meta.width} px.",
+            meta.path,
+            "Choose a region inside the frame.",
+        )
+    return region
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which source frames make which frame of the result.
+
+    Attributes
+    ----------
+    starts : tuple of int
+        First source frame of each frame of the result; it is the sum of `summed` frames from there.
+    segments : tuple of (int, int)
+        Frames of the result (start, stop) that belong together: nothing crosses a border.
+    left_over : int
+        Source frames that did not fill a sum.
+    """
+
+    starts: tuple[int, ...]
+    summed: int
+    segments: tuple[tuple[int, int], ...]
+    left_over: int
+
+    def around(self, frame: int) -> tuple[int, int]:
+        """Return the segment (start, stop) of a frame of the result."""
+        return next(segment for segment in self.segments if segment[0] <= frame < segment[1])
+
+
+def select(meta: MovieMeta, frames: FrameRange, summed: int) -> Selection:
+    """Choose the frames of a request; sums never cross a segment's border.
+
+    Raises
+    ------
+    DenoiseError
+        The range or the sum asks for more frames than there are.
+    """
+    stop = meta.frames if frames.stop is None else frames.stop
+    if frames.start >= meta.frames or stop > meta.frames:
+        raise denoise_error(
+            "bad-request",
+            f"Frames {frames.start} to {stop - 1} were asked for; the movie has frames 0 to {meta.frames - 1}.",
+            meta.path,
+            "Choose frames that exist.",
+        )
+    starts: list[int] = []
+    segments: list[tuple[int, int]] = []
+    for segment in meta.segments or (Segment(start=0, stop=meta.frames),):
+        first, last = max(segment.start, frames.start), min(segment.stop, stop)
+        whole = range(first, last - summed + 1, summed)
+        if len(whole):
+            segments.append((len(starts), len(starts) + len(whole)))
+            starts.extend(whole)
+    if not starts:
+        raise denoise_error(
+            "bad-request",
+            f"{summed} frames are to be summed, and no stretch of the movie has so many.",
+            meta.path,
+            "Sum fewer frames, or choose more of them.",
+        )
+    return Selection(tuple(starts), summed, tuple(segments), stop - frames.start - len(starts) * summed)
+
+
+class RequestMovie:
+    """A movie in electrons, as denoisers see it (`ElectronMovie`). Reading is safe from many threads."""
+
+    def __init__(self, movie: Movie, selection: Selection, scale: IntensityScale) -> None:
+        self._movie = movie
+        self.selection = selection
+        self._scale = scale
+        self._line = Scaling.of(scale, selection.summed)
+        self._times = _times(movie.meta)
+
+    @property
+    def meta(self) -> MovieMeta:
+        """What the file says of itself."""
+        return self._movie.meta
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of the result."""
+        return len(self.selection.starts)
+
+    @property
+    def height(self) -> int:
+        """Rows of a whole frame."""
+        return self.meta.height
+
+    @property
+    def width(self) -> int:
+        """Columns of a whole frame."""
+        return self.meta.width
+
+    @property
+    def scale(self) -> IntensityScale:
+        """How stored values became electrons."""
+        return self._scale
+
+    @property
+    def line(self) -> Scaling:
+        """The scale for this movie's sums."""
+        return self._line
+
+    def block(self, start: int, stop: int) -> Block:
+        """Read whole frames ``start:stop`` of the result, all of them wanted."""
+        return self.assemble([self.read(frame) for frame in range(start, stop)], start, (0, stop - start), (0, 0))
+
+    def read(self, frame: int) -> CleanFrame:
+        """Read one whole frame of the result, in electrons and cleaned."""
+        return clean(self._line.electrons(self._stored(frame)))
+
+    def assemble(
+        self, frames: Sequence[CleanFrame], first: int, wanted: tuple[int, int], origin: tuple[int, int]
+    ) -> Block:
+        """Make a block of frames (or of the same part of each) that follow each other from `first` on."""
+        masks = [frame.mask for frame in frames]
+        mask = None
+        if any(one is not None for one in masks):
+            shape = frames[0].electrons.shape
+            mask = np.stack([np.zeros(shape, dtype=np.bool_) if one is None else one for one in masks])
+        starts = self.selection.starts[first : first + len(frames)]
+        electrons = frames[0].electrons[None] if len(frames) == 1 else np.stack([frame.electrons for frame in frames])
+        return Block(
+            electrons=electrons,
+            frames=np.arange(first, first + len(frames), dtype=np.int64),
+            wanted=wanted,
+            dose=np.asarray([frame.dose for frame in frames], dtype=np.float64),
+            gain=self._line.gain,
+            times=None if self._times is None else self._times[list(starts)],
+            mask=mask,
+            origin=origin,
+        )
+
+    def _stored(self, frame: int) -> npt.NDArray[np.generic]:
+        first = self.selection.starts[frame]
+        if self.selection.summed == 1:
+            return self._movie.frame(first)
+        total = self._movie.frame(first).astype(np.float64)
+        for number in range(first + 1, first + self.selection.summed):
+            # inf - inf is NaN, which the cleaning deals with.
+            with np.errstate(invalid="ignore"):
+                total += self._movie.frame(number)
+        return total
+
+
+def sample_frames(movie: Movie, selection: Selection, most: int = 4) -> list[npt.NDArray[np.generic]]:
+    """Return a few raw source frames, evenly spread over the chosen ones."""
+    last = selection.starts[-1] + selection.summed - 1
+    wanted = np.unique(np.linspace(selection.starts[0], last, most).astype(int))
+    return [movie.frame(int(number)) for number in wanted]
+
+
+def _times(meta: MovieMeta) -> npt.NDArray[np.float64] | None:
+    if meta.times is not None and len(meta.times) >= meta.frames:
+        return np.asarray(meta.times, dtype=np.float64)
+    if meta.frame_interval_s is not None:
+        return np.arange(meta.frames, dtype=np.float64) * meta.frame_interval_s
+    return None

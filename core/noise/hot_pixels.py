@@ -1,0 +1,63 @@
+"""Pixels that no counting noise explains: X-ray hits, hot and dead pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+_DEVIATIONS = 8.0
+_STANDS_OUT = 3.0
+_MOST = 0.002
+_SIDE = 2
+
+
+def anscombe(electrons: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Make Poisson noise of unit deviation: 2 sqrt(n + 3/8) (Anscombe, Biometrika 35, 1948)."""
+    return np.asarray(2.0 * np.sqrt(np.maximum(electrons, 0) + 0.375), dtype=np.float64)
+
+
+def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Mark pixels far above what their neighbours and Poisson noise allow.
+
+    A pixel is hot if it lies eight Poisson deviations above the mean of the 24 pixels around it and stands out three
+    times as far as the third highest of them, so that an atom column, which has flanks, is never taken for one, and a
+    hit that spreads over up to three pixels is found.
+
+    Parameters
+    ----------
+    electrons : float32 (H, W)
+        Finite.
+
+    Returns
+    -------
+    bool (H, W)
+        No pixel is marked if more than 0.2 % would be: then it is the scale or the specimen, not the detector.
+    """
+    height, width = electrons.shape
+    none = np.zeros((height, width), dtype=np.bool_)
+    size = 2 * _SIDE + 1
+    if min(height, width) < size:
+        return none
+    around = ndimage.uniform_filter(electrons, size, mode="mirror", output=np.float32)
+    around = (around * size**2 - electrons) / (size**2 - 1)
+    # The deviation without a root a pixel: n > (z / 2 + sqrt(m + 3/8))^2 - 3/8.
+    limit = np.square(np.sqrt(np.maximum(around, 0) + 0.375) + _DEVIATIONS / 2) - 0.375
+    rows, columns = np.nonzero(electrons > limit)
+    if len(rows) == 0 or len(rows) > max(16, 4 * _MOST * electrons.size):
+        return none
+    padded = np.pad(electrons, _SIDE, mode="reflect")
+    steps = np.arange(size)
+    near = padded[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]].reshape(len(rows), -1)
+    centre = near[:, size**2 // 2].copy()
+    others = np.sort(np.delete(near, size**2 // 2, axis=1), axis=1)
+    # Without the two highest: they may belong to the same hit.
+    base = others[:, :-2].mean(axis=1)
+    third = others[:, -3]
+    far = anscombe(centre) - anscombe(base) > _DEVIATIONS
+    lone = (centre - base > _STANDS_OUT * (third - base)) & (anscombe(centre) - anscombe(third) > _DEVIATIONS / 2)
+    hot = far & lone
+    if np.count_nonzero(hot) > max(4, _MOST * electrons.size):
+        return none
+    none[rows[hot], columns[hot]] = True
+    return none
