@@ -66,6 +66,7 @@ lint: $(TEST_STAMP)
 
 freeze: system $(PACKAGE_STAMP)
 	$(BIN)/python -m PyInstaller --noconfirm --log-level WARN --distpath dist --workpath build/frozen packaging/quietbeam.spec
+	@if [ "$$(uname -s)" = Linux ]; then sh packaging/strip_libraries.sh dist/quietbeam; fi
 	$(BIN)/python -m pytest -m frozen tests/frozen
 
 clean:
