@@ -31,12 +31,13 @@ class Parts:
         """The real ones. No child is started yet: that comes after the window is shown."""
         from app.processes import EngineClient, ReaderClient
 
+        settings = SettingsKeeper(settings_path())
         return cls(
-            reader=ReaderClient(),
+            reader=ReaderClient(timeout_s=settings.now.reader_timeout_s),
             engine=EngineClient(),
             folder=ScratchFolder(),
             memory=Memory(open_or_begin(default_project_path())),
-            settings=SettingsKeeper(settings_path()),
+            settings=settings,
         )
 
     def start_soon(self, then: Callable[[], None]) -> None:

@@ -7,7 +7,6 @@ a slot is read with one call and nothing in them can do harm.
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class ScratchFolder:
     def remove(self, scratch: Scratch) -> None:
         """Remove one file; a child that still holds it open keeps only its own handle."""
         try:
-            os.unlink(scratch.path)
+            Path(scratch.path).unlink()
         except OSError as error:
             log.info("scratch file stays until the end: %s", error)
 

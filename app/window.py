@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QIcon,
     QKeyEvent,
+    QPalette,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
@@ -160,6 +161,8 @@ class MainWindow(QMainWindow):
         self.tool_bar.setIconSize(QSize(18, 18))
         self.registry.fill_tool_bar(self.tool_bar)
         self.engine_status = QLabel(self)
+        self.engine_status.setContentsMargins(8, 0, 10, 2)
+        self.engine_status.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.statusBar().addPermanentWidget(self.engine_status)
         self.statusBar().setSizeGripEnabled(False)
         self._highlight = DropHighlight(self)
@@ -170,6 +173,13 @@ class MainWindow(QMainWindow):
         dock.setObjectName(name)
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
         dock.setWidget(content)
+        label = QLabel(title, dock)
+        label.setContentsMargins(12, 8, 12, 6)
+        label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        font = label.font()
+        font.setBold(True)
+        label.setFont(font)
+        dock.setTitleBarWidget(label)
         self.addDockWidget(area, dock)
 
     def _connect(self) -> None:

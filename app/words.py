@@ -62,7 +62,7 @@ def length_text(value: float, unit: str) -> str:
     if unit == "nm":
         if abs(value) >= 1000:
             value, unit = value / 1000, "µm"
-        elif 0 < abs(value) < 0.1:
+        elif 0 < abs(value) < 0.001:
             value, unit = value * 1000, "pm"
     return f"{value:.3g} {unit}"
 

@@ -69,6 +69,8 @@ class Workspace(QObject):
         self._scans: list[FolderScan] = []
         self._device_kind = "cpu"
         self._draft_follows = False
+        self._engine_is_silent = False
+        self._engine_name = ""
         self._select_next_added = False
         self._draft_later = QTimer(self)
         self._draft_later.setSingleShot(True)
@@ -101,6 +103,7 @@ class Workspace(QObject):
         engine.ready.connect(self._on_engine_ready)
         engine.silent.connect(self._on_engine_silent)
         engine.crashed.connect(self._on_engine_crashed)
+        engine.gave_up.connect(self._on_engine_gave_up)
         self._memory.failed.connect(lambda error: self._notices.tell_error(error, "project"))
 
     def restore(self) -> None:
@@ -219,9 +222,10 @@ class Workspace(QObject):
         self._panel.set_visible_region(self._viewer.visible_region())
 
     def _show_denoised(self, entry: MovieEntry, result: ResultEntry | None) -> None:
-        """What the right pane shows: the run under way, else the result selected, else the newest."""
+        """What the right pane shows: the result selected, else the run that has not ended well, else the newest."""
         run = self.runs.run
-        if run is not None and run.active and self._is_of(run, entry) and result is None:
+        if run is not None and self._is_of(run, entry) and run.state is not RunState.DONE and result is None:
+            # Under way, or stopped before its end: what landed stays to be seen.
             self._viewer.set_result(None)
             self._viewer.set_landed(run.landed)
             return
@@ -375,6 +379,10 @@ class Workspace(QObject):
         self._begin(entry, entry.meta, job.request.model_copy(update={"resume": True}), title)
 
     def _on_engine_event(self, event: object) -> None:
+        if self._engine_is_silent:
+            self._engine_is_silent = False
+            self._notices.withdraw("engine-silent")
+            self.engine_status_changed.emit(self._engine_name)
         if isinstance(event, ModelsListed):
             chosen = self._settings.now.model
             names = {card.name for card in event.models}
@@ -398,13 +406,16 @@ class Workspace(QObject):
         usable = [device for device in ready.devices if device.problem is None]
         self._device_kind = usable[0].kind if usable else "cpu"
         name = usable[0].name if usable else self.tr("no device")
-        self.engine_status_changed.emit(self.tr("Engine ready · {0}").format(name))
+        self._engine_name = self.tr("Engine ready · {0}").format(name)
+        self.engine_status_changed.emit(self._engine_name)
+        self._notices.withdraw("engine-gone")
         for device in ready.devices:
             if device.problem is not None:
                 self._notices.tell("warning", f"{device.name}: {device.problem}", f"device:{device.name}")
         self._engine.list_models()
 
     def _on_engine_silent(self) -> None:
+        self._engine_is_silent = True
         self.engine_status_changed.emit(self.tr("Engine not answering"))
         self._notices.tell(
             "warning",
@@ -416,6 +427,16 @@ class Workspace(QObject):
     def _on_engine_crashed(self, _log_tail: str) -> None:
         self.engine_status_changed.emit(self.tr("Engine starting again…"))
         self._notices.withdraw("engine-silent")
+
+    def _on_engine_gave_up(self, log_tail: str) -> None:
+        self.engine_status_changed.emit(self.tr("Engine stopped"))
+        last_words = (log_tail.strip().splitlines() or [""])[-1]
+        self._notices.tell(
+            "error",
+            self.tr("The engine does not stay up. Movies can be looked at, but not denoised. {0}").format(last_words),
+            "engine-gone",
+            Choice(self.tr("Start it again"), self._engine.start),
+        )
 
     def _on_engine_lost(self, run: Run) -> None:
         self._notices.tell(

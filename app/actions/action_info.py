@@ -56,7 +56,9 @@ class ActionId(Enum):
 
 @dataclass(frozen=True)
 class ActionInfo:
-    """Name, icon, shortcuts and place of an action; `group` actions exclude each other."""
+    """Name, icon, shortcuts and place of an action; `group` actions exclude each other;
+    those with a `short` name stand in the tool bar.
+    """
 
     id: ActionId
     menu: Menu
@@ -67,4 +69,4 @@ class ActionInfo:
     checkable: bool = False
     group: str = ""
     separator_before: bool = False
-    tool_bar: bool = False
+    short: str = ""

@@ -18,7 +18,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         _n("Add movies to the list"),
         "mdi6.folder-open-outline",
         ("Ctrl+O",),
-        tool_bar=True,
+        short=_n("Open"),
     ),
     ActionInfo(
         ActionId.OPEN_FOLDER,
@@ -46,7 +46,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         ("1",),
         checkable=True,
         group="layout",
-        tool_bar=True,
+        short=_n("Raw"),
     ),
     ActionInfo(
         ActionId.SHOW_DENOISED,
@@ -57,7 +57,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         ("2",),
         checkable=True,
         group="layout",
-        tool_bar=True,
+        short=_n("Denoised"),
     ),
     ActionInfo(
         ActionId.SIDE_BY_SIDE,
@@ -68,7 +68,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         ("3",),
         checkable=True,
         group="layout",
-        tool_bar=True,
+        short=_n("Side by side"),
     ),
     ActionInfo(
         ActionId.FIT,
@@ -78,7 +78,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         "mdi6.fit-to-screen-outline",
         ("0",),
         separator_before=True,
-        tool_bar=True,
+        short=_n("Fit"),
     ),
     ActionInfo(
         ActionId.FULL_SIZE,
@@ -87,7 +87,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         _n("Show each pixel of the camera as one pixel of the screen"),
         "mdi6.magnify",
         ("Ctrl+1",),
-        tool_bar=True,
+        short=_n("100 %"),
     ),
     ActionInfo(ActionId.ZOOM_IN, Menu.VIEW, _n("Zoom &in"), _n("Zoom in"), "mdi6.plus", ("+", "Ctrl++", "=")),
     ActionInfo(ActionId.ZOOM_OUT, Menu.VIEW, _n("Zoom &out"), _n("Zoom out"), "mdi6.minus", ("-", "Ctrl+-")),
@@ -99,7 +99,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         "mdi6.brightness-auto",
         ("Shift+A",),
         separator_before=True,
-        tool_bar=True,
+        short=_n("Auto contrast"),
     ),
     ActionInfo(
         ActionId.THEME_SYSTEM,
@@ -143,7 +143,7 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         "mdi6.creation",
         ("D",),
         checkable=True,
-        tool_bar=True,
+        short=_n("Draft"),
     ),
     ActionInfo(
         ActionId.DENOISE, Menu.DENOISE, _n("&Denoise the movie"), _n("Start denoising"), "mdi6.blur", ("Ctrl+Return",)

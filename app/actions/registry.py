@@ -43,6 +43,8 @@ class ActionRegistry(QObject):
         keys = shortcuts[0].toString(QKeySequence.SequenceFormat.NativeText) if shortcuts else ""
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
         action.setStatusTip(tip)
+        if info.short:
+            action.setIconText(translated(info.short))
         if info.group:
             if info.group not in self._groups:
                 self._groups[info.group] = QActionGroup(self)
@@ -74,7 +76,7 @@ class ActionRegistry(QObject):
         """Build the tool bar."""
         before: Menu | None = None
         for info in CATALOGUE:
-            if not info.tool_bar:
+            if not info.short:
                 continue
             if before is not None and (info.menu is not before or info.separator_before):
                 bar.addSeparator()

@@ -28,6 +28,7 @@ from app.theme.icons import icon
 from app.words import bytes_text, duration_text, frames_text
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, EstimateResult, FrameRange, Region
+from core.protocol.movie import MovieMeta
 
 ESTIMATE_DELAY_MS = 400
 
@@ -41,6 +42,7 @@ class DenoisePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._movie: MovieEntry | None = None
+        self._meta: MovieMeta | None = None
         self._visible: Region | None = None
         self._taken: set[str] = set()
         self._output_is_automatic = True
@@ -133,14 +135,17 @@ class DenoisePanel(QWidget):
         span = QHBoxLayout()
         span.addWidget(self.some_frames)
         span.addWidget(self.first)
+        span.setSpacing(7)
         span.addWidget(QLabel(self.tr("to"), self))
         span.addWidget(self.last)
         span.addStretch(1)
         sums = QHBoxLayout()
+        sums.setSpacing(7)
         sums.addWidget(self.sum)
         sums.addWidget(QLabel(self.tr("into one"), self))
         sums.addStretch(1)
         region = QHBoxLayout()
+        region.setSpacing(14)
         region.addWidget(self.whole)
         region.addWidget(self.visible)
         region.addStretch(1)
@@ -189,10 +194,10 @@ class DenoisePanel(QWidget):
 
     def set_movie(self, movie: MovieEntry | None, taken: set[str] | None = None) -> None:
         """Ask about a movie; `taken` are paths that results or movies of the project have already."""
-        changed = movie is not self._movie
-        self._movie = movie
-        self._taken = set() if taken is None else taken
         meta = movie.meta if movie is not None else None
+        changed = movie is not self._movie or meta != self._meta
+        self._movie, self._meta = movie, meta
+        self._taken = set() if taken is None else taken
         frames = meta.frames if meta is not None else 1
         with QSignalBlocker(self.first), QSignalBlocker(self.last), QSignalBlocker(self.sum):
             for box in (self.first, self.last, self.sum):
@@ -258,7 +263,7 @@ class DenoisePanel(QWidget):
         self._problem = None
         device = estimate.device_name or estimate.device.upper()
         name = PurePath(estimate.output).name
-        text = self.tr("≈ {0} on {1} · {2} · to {3}").format(
+        text = self.tr("≈ {0} on {1} · {2}\nto {3}").format(
             duration_text(estimate.seconds), device, bytes_text(estimate.output_bytes), name
         )
         if estimate.output_bytes > estimate.free_bytes:
@@ -339,13 +344,13 @@ class DenoisePanel(QWidget):
 
     def _rough_cost(self, request: DenoiseRequest) -> str:
         """Size and place are known at once; the time comes from the engine."""
-        assert self._movie is not None and self._movie.meta is not None
-        meta = self._movie.meta
+        meta = self._meta
+        assert meta is not None
         height, width = meta.height, meta.width
         if request.region is not None:
             height, width = request.region.y1 - request.region.y0, request.region.x1 - request.region.x0
         size = bytes_text(4 * height * width * self.frames_wanted())
-        return self.tr("estimating the time… · {0} · to {1}").format(size, PurePath(request.output).name)
+        return self.tr("estimating the time… · {0}\nto {1}").format(size, PurePath(request.output).name)
 
     def frames_wanted(self) -> int:
         """How many frames the result will have."""
@@ -360,10 +365,10 @@ class DenoisePanel(QWidget):
     def _missing(self) -> str:
         if self._running:
             return self.tr("A run is under way.")
+        if self._movie is not None and self._movie.problem is not None:
+            return self.tr("This movie cannot be read.")
         if self._movie is None or self._movie.meta is None:
             return self.tr("Choose a movie first.")
-        if self._movie.problem is not None:
-            return self.tr("This movie cannot be read.")
         if not self.models.current_name():
             return self.tr("There is no model yet.")
         if self.some_frames.isChecked() and self.last.value() < self.first.value():

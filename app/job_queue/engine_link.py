@@ -17,10 +17,13 @@ class Engine(Protocol):
     silent: SignalInstance
     crashed: SignalInstance
     restarted: SignalInstance
+    gave_up: SignalInstance
 
     def send_job(self, job: DenoiseRequest | DraftRequest | EstimateRequest) -> int: ...
 
     def cancel(self, identity: int) -> None: ...
+
+    def start(self) -> None: ...
 
     def stop_now(self) -> None: ...
 

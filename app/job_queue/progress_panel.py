@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.job_queue.run import Run, RunState
 from app.viewer.pane import ElidedLabel
@@ -37,6 +37,8 @@ class ProgressPanel(QWidget):
         self.figures.setWordWrap(True)
         self.figures.setTextFormat(Qt.TextFormat.PlainText)
         self.figures.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.left = QLabel(self)
+        self.left.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.cancel = QPushButton(self.tr("Cancel"), self)
         self.cancel.clicked.connect(self.cancel_wanted)
         self.folder = QPushButton(self.tr("Show in folder"), self)
@@ -51,8 +53,18 @@ class ProgressPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 12)
         layout.setSpacing(5)
-        for widget in (self.title, self.stage, self.bar, self.figures):
+        rule = QFrame(self)
+        rule.setFrameShape(QFrame.Shape.HLine)
+        rule.setForegroundRole(QPalette.ColorRole.Mid)
+        figures = QHBoxLayout()
+        figures.addWidget(self.figures, 1)
+        figures.addWidget(self.left, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(rule)
+        layout.addSpacing(4)
+        for widget in (self.title, self.stage, self.bar):
             layout.addWidget(widget)
+        layout.addLayout(figures)
+        layout.addSpacing(3)
         layout.addLayout(buttons)
         self.show_run(None)
 
@@ -70,6 +82,8 @@ class ProgressPanel(QWidget):
         self.bar.setValue(min(run.done, run.total))
         self.figures.setText(self._figures(run))
         self.figures.setVisible(bool(self.figures.text()))
+        known = run.eta_s is not None and run.state is RunState.RUNNING
+        self.left.setText(self.tr("{0} left").format(duration_text(run.eta_s or 0)) if known else "")
         self.cancel.setVisible(run.active)
         self.cancel.setEnabled(state is not RunState.CANCELLING)
         self.cancel.setText(self.tr("Cancelling…") if state is RunState.CANCELLING else self.tr("Cancel"))
@@ -94,11 +108,9 @@ class ProgressPanel(QWidget):
             return self._result(run)
         if not run.active or run.total <= 0:
             return ""
-        parts = [self.tr("{0} of {1} frames").format(count_text(run.done), count_text(run.total))]
+        parts = [self.tr("{0} of {1}").format(count_text(run.done), count_text(run.total))]
         if run.rate is not None:
             parts.append(rate_text(run.rate, run.rate_unit))
-        if run.eta_s is not None and run.state is RunState.RUNNING:
-            parts.append(self.tr("{0} left").format(duration_text(run.eta_s)))
         return "  ·  ".join(parts)
 
     def _result(self, run: Run) -> str:

@@ -50,6 +50,7 @@ class RunDirector(QObject):
         engine.event_received.connect(self._on_event)
         engine.crashed.connect(self._on_crashed)
         engine.restarted.connect(self._on_restarted)
+        engine.gave_up.connect(self._on_gave_up)
 
     @property
     def active(self) -> bool:
@@ -167,22 +168,27 @@ class RunDirector(QObject):
             return
         run.crashes += 1
         if run.crashes >= MOST_CRASHES or (run.crashes > 1 and run.done <= run.done_at_crash):
-            last_words = log_tail.strip().splitlines()[-1:] or [""]
-            run.error = ErrorInfo(
-                code="crash",
-                what=self.tr("The engine stopped again at frame {0}.").format(run.done + 1),
-                path=run.request.source,
-                advice=self.tr("Finished frames are kept. Try a smaller region or another device. {0}").format(
-                    last_words[0]
-                ),
-            )
-            self._end(run, RunState.FAILED)
+            self._fail(run, log_tail)
             return
         run.done_at_crash = run.done
         run.job = None
         run.state, run.stage, run.eta_s, run.rate = RunState.WAITING, "", None, None
         self.changed.emit(run)
         self.engine_lost.emit(run)
+
+    def _fail(self, run: Run, log_tail: str) -> None:
+        last_words = (log_tail.strip().splitlines() or [""])[-1]
+        run.error = ErrorInfo(
+            code="crash",
+            what=self.tr("The engine stopped again at frame {0}.").format(run.done + 1),
+            path=run.request.source,
+            advice=self.tr("Finished frames are kept. Try a smaller region or another device. {0}").format(last_words),
+        )
+        self._end(run, RunState.FAILED)
+
+    def _on_gave_up(self, log_tail: str) -> None:
+        if self.run is not None and self.run.active:
+            self._fail(self.run, log_tail)
 
     def _on_restarted(self) -> None:
         run = self.run

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QImage
 
 from app.project_browser.entries import MovieEntry, ResultEntry
@@ -134,7 +134,11 @@ class MovieLibrary(QObject):
                 self.changed.emit(entry)
             elif isinstance(event, ReaderFailed) and entry.meta is None:
                 self.mark_broken(entry, event.error)
-        self._ask_next()
+        if isinstance(event, ReaderFailed):
+            # The reader may have died over it: what it lost is told next, and must not take the next question along.
+            QTimer.singleShot(0, self, self._ask_next)
+        else:
+            self._ask_next()
 
     def _on_described(self, entry: MovieEntry, event: Described) -> None:
         entry.meta, entry.datasets = event.meta, event.datasets

@@ -93,7 +93,7 @@ class RowDelegate(QStyledItemDelegate):
         if row.result is not None and row.result.problem is not None:
             drawn = icon("mdi6.alert-circle-outline", level_colour("error"))
         else:
-            drawn = icon("mdi6.blur", option.palette.color(role))
+            drawn = icon("mdi6.arrow-right-bottom", option.palette.color(role))
         drawn.paint(painter, box)
         return size + 8
 

@@ -68,6 +68,6 @@ def save(settings: Settings, path: Path) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(settings.model_dump_json(indent=2) + "\n")
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError as error:
         log.warning("settings could not be saved: %s", error)

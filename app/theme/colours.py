@@ -13,7 +13,7 @@ _LIGHT = {
     QPalette.ColorRole.Window: "#f3f4f6",
     QPalette.ColorRole.WindowText: "#1d2126",
     QPalette.ColorRole.Base: "#ffffff",
-    QPalette.ColorRole.AlternateBase: "#f0f2f4",
+    QPalette.ColorRole.AlternateBase: "#fbfcfc",
     QPalette.ColorRole.Text: "#1d2126",
     QPalette.ColorRole.PlaceholderText: "#6a727c",
     QPalette.ColorRole.Button: "#f7f8f9",
@@ -33,13 +33,13 @@ _LIGHT = {
     QPalette.ColorRole.Shadow: "#7a828b",
 }
 _DARK = {
-    QPalette.ColorRole.Window: "#26292d",
+    QPalette.ColorRole.Window: "#25282c",
     QPalette.ColorRole.WindowText: "#e4e7ea",
-    QPalette.ColorRole.Base: "#1f2225",
-    QPalette.ColorRole.AlternateBase: "#2a2d31",
+    QPalette.ColorRole.Base: "#383d43",
+    QPalette.ColorRole.AlternateBase: "#1f2225",
     QPalette.ColorRole.Text: "#e4e7ea",
-    QPalette.ColorRole.PlaceholderText: "#949ba4",
-    QPalette.ColorRole.Button: "#34383d",
+    QPalette.ColorRole.PlaceholderText: "#aab1b9",
+    QPalette.ColorRole.Button: "#3d4248",
     QPalette.ColorRole.ButtonText: "#e4e7ea",
     QPalette.ColorRole.BrightText: "#ff8f85",
     QPalette.ColorRole.Highlight: "#2b7f9e",
@@ -55,7 +55,7 @@ _DARK = {
     QPalette.ColorRole.Dark: "#17191b",
     QPalette.ColorRole.Shadow: "#0d0e0f",
 }
-_FAINT = {False: "#8f969e", True: "#737a82"}
+_FAINT = {False: "#8f969e", True: "#858c94"}
 _FADED = (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.viewer.contrast_bar import ContrastBar
@@ -36,8 +37,8 @@ class ElidedLabel(QLabel):
             self.setText(shown)
             self.setToolTip(self._full if shown != self._full else "")
 
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
         self._elide()
 
 
@@ -53,8 +54,8 @@ class Pane(QWidget):
         self._cursor: tuple[float, float] | None = None
         self.view = ImageView(state, self)
         self.caption = ElidedLabel(self)
-        self.value = QLabel(self)
-        self.value.setTextFormat(Qt.TextFormat.PlainText)
+        self.value = ElidedLabel(self)
+        self.value.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.contrast_bar = ContrastBar(self)
         name = self.tr("Raw picture") if kind is PaneKind.RAW else self.tr("Denoised picture")
         self.view.setAccessibleName(name)
@@ -62,7 +63,9 @@ class Pane(QWidget):
         line = QHBoxLayout()
         line.setContentsMargins(8, 3, 8, 0)
         line.addWidget(self.caption, 1)
-        line.addWidget(self.value)
+        value_line = QHBoxLayout()
+        value_line.setContentsMargins(8, 0, 8, 0)
+        value_line.addWidget(self.value, 1)
         contrast_line = QHBoxLayout()
         contrast_line.setContentsMargins(8, 0, 8, 4)
         contrast_line.addWidget(self.contrast_bar)
@@ -71,11 +74,17 @@ class Pane(QWidget):
         layout.setSpacing(3)
         layout.addWidget(self.view, 1)
         layout.addLayout(line)
+        layout.addLayout(value_line)
         layout.addLayout(contrast_line)
         self.contrast_bar.contrast_chosen.connect(lambda contrast: state.set_contrast(self._shown_kind, contrast))
         self.contrast_bar.auto_wanted.connect(lambda: state.set_contrast(self._shown_kind, None))
         state.contrast_changed.connect(self._on_contrast)
         state.cursor_moved.connect(self._on_cursor)
+
+    def show_controls(self, shown: bool) -> None:
+        """Without a movie there is only the image area."""
+        for widget in (self.caption, self.value, self.contrast_bar):
+            widget.setVisible(shown)
 
     def set_calibration(self, calibration: Calibration | None) -> None:
         """The pixel size for the scale bar and the cursor's position."""
@@ -119,6 +128,7 @@ class Pane(QWidget):
         if contrast is not None:
             self.view.show_contrast(contrast)
         self.contrast_bar.show_contrast(contrast if picture is not None else None)
+        self._show_value()
 
     def _on_cursor(self, point: tuple[float, float] | None) -> None:
         self._cursor = point
@@ -128,12 +138,14 @@ class Pane(QWidget):
         picture = self.view.picture
         value = picture.value_at(*self._cursor) if picture is not None and self._cursor is not None else None
         if picture is None or value is None or self._cursor is None:
-            self.value.setText("")
+            contrast = self._state.contrast(self._shown_kind) if picture is not None else None
+            told = self.tr("black {0:.4g}  ·  white {1:.4g}").format(contrast.low, contrast.high) if contrast else ""
+            self.value.set_full_text(told)
             return
         x, y = self._cursor
         parts = [f"x {int(x)}, y {int(y)}"]
         if self._calibration is not None:
             size, unit = self._calibration.pixel_size, self._calibration.unit
             parts.append(f"{length_text(x * size, unit)}, {length_text(y * size, unit)}")
-        parts.append(f"{value:.5g}")
-        self.value.setText("  ·  ".join(parts))
+        parts.append(self.tr("value {0:.4g}").format(value))
+        self.value.set_full_text("  ·  ".join(parts))

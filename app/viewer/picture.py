@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from core.protocol.denoise import FrameRange, Region
+from core.views import area_mean
 
 
 class PictureKind(Enum):
@@ -42,6 +43,13 @@ class Picture:
         """(x, y, width, height) in image px."""
         height, width = self.pixels.shape
         return (self.x, self.y, float(width * self.step), float(height * self.step))
+
+    def averaged(self, step: int) -> Picture:
+        """The picture as area means of about `step` x `step` image px, or itself if it is that coarse already."""
+        factor = step // self.step
+        if factor < 2:
+            return self
+        return replace(self, pixels=area_mean(self.pixels, factor), step=self.step * factor)
 
     def value_at(self, x: float, y: float) -> float | None:
         """The value at an image point, or None outside."""

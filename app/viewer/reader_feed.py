@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 
 from app.scratch import ScratchFolder, read_slot
 from app.viewer.picture import FrameMap, Picture, PictureKind
@@ -64,7 +64,6 @@ class ReaderFeed(QObject):
 
     picture_arrived = Signal(object)
     failed = Signal(object)
-    went_idle = Signal()
 
     def __init__(self, reader: Reader, folder: ScratchFolder, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -138,9 +137,11 @@ class ReaderFeed(QObject):
                 self._take(event, source, wish)
             else:
                 self.failed.emit(event.error)
-        self._send_next()
-        if not self.busy:
-            self.went_idle.emit()
+        if isinstance(event, ReaderFailed):
+            # The reader may have died over it: what it lost is told next, and must not take the next wish along.
+            QTimer.singleShot(0, self, self._send_next)
+        else:
+            self._send_next()
 
     def _take(self, event: Pixels, source: FileSource, wish: Wish) -> None:
         pixels = read_slot(self._scratch, event.slot, event.height, event.width)

@@ -32,7 +32,7 @@ class Layout(Enum):
 
 @dataclass(frozen=True)
 class Contrast:
-    """The values shown as black and white. `auto`: chosen by percentiles, and chosen again when the averaging changes."""
+    """The values shown as black and white. `auto`: by percentiles, and chosen again when the averaging changes."""
 
     low: float
     high: float

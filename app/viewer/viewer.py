@@ -106,7 +106,7 @@ class Viewer(QWidget):
         for pane in (self.raw_pane, self.denoised_pane):
             pane.set_calibration(calibration)
         self.state.show_movie(meta.frames, meta.height, meta.width)
-        self._show_panes()
+        self._on_layout()
         self._refresh_soon.start()
 
     def show_problem(self, error: ErrorInfo) -> None:
@@ -126,7 +126,7 @@ class Viewer(QWidget):
         self._result_feed.set_source(None)
         self._pictures = dict.fromkeys(PaneKind)
         self.state.show_movie(0, 0, 0)
-        self._show_panes()
+        self._on_layout()
 
     def set_result(self, source: FileSource | None) -> None:
         """Show a finished result in the denoised pane, or none."""
@@ -206,9 +206,10 @@ class Viewer(QWidget):
         return self.denoised_pane if self.state.layout is Layout.DENOISED else self.raw_pane
 
     def _on_layout(self, *_: object) -> None:
-        layout = self.state.layout
+        layout = self.state.layout if self._meta is not None else Layout.RAW
         self.raw_pane.setVisible(layout is not Layout.DENOISED)
         self.denoised_pane.setVisible(layout is not Layout.RAW)
+        self.raw_pane.show_controls(self._meta is not None)
         self._show_panes()
         self._refresh_soon.start()
 
@@ -244,6 +245,8 @@ class Viewer(QWidget):
         picture = self._landed.picture(frame) if self._landed is not None else None
         if picture is None and self._draft is not None and self._draft.frame == frame:
             picture = self._draft
+        if picture is not None:
+            picture = picture.averaged(visible[1])
         self._pictures[PaneKind.DENOISED] = picture
         self._show_panes()
         if picture is not None:
@@ -294,7 +297,8 @@ class Viewer(QWidget):
 
     def _message(self, kind: PaneKind) -> str:
         if self._problem is not None:
-            return self._problem.sentence() if kind is PaneKind.RAW else ""
+            parts = (self._problem.what, self._problem.advice, self._problem.path or "")
+            return "\n\n".join(part for part in parts if part) if kind is PaneKind.RAW else ""
         if self._meta is None:
             return self._waiting_text if kind is PaneKind.RAW else ""
         if kind is PaneKind.RAW:

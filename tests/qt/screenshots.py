@@ -10,7 +10,20 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-STATES = ("empty", "drop", "movie", "broken", "draft", "zoom", "run", "crash", "done", "failed", "silent", "interrupted")
+STATES = (
+    "empty",
+    "drop",
+    "movie",
+    "broken",
+    "draft",
+    "zoom",
+    "run",
+    "crash",
+    "done",
+    "failed",
+    "silent",
+    "interrupted",
+)
 SIZES = {"small": (1280, 800, 1.0), "small200": (1280, 800, 2.0), "4k": (3840, 2160, 1.0), "4k200": (1920, 1080, 2.0)}
 
 

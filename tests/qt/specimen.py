@@ -25,7 +25,7 @@ def clean(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     columns = np.exp(2.2 * (np.cos(u) + np.cos(v)) - 4.4) + 0.35 * np.exp(
         2.2 * (np.cos(u + np.pi) + np.cos(v + np.pi)) - 4.4
     )
-    support = 1 / (1 + np.exp(-(y - height * 0.8 - 8 * np.sin(x / 50)) / 4))
+    support = 0.5 + 0.5 * np.tanh((y - height * 0.8 - 8 * np.sin(x / 50)) / 8)
     rng = np.random.default_rng(0)
     grain = rng.normal(size=(height // 4 + 1, width // 4 + 1)).repeat(4, 0).repeat(4, 1)[:height, :width]
     picture: np.ndarray = (1.0 + inside * (0.5 + 4.5 * columns) + support * (0.6 + 0.15 * grain)).astype(np.float32)

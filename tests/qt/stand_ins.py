@@ -185,7 +185,15 @@ class StandInReader(QObject):
     def thumbnail(self, *, path: str, dataset: str | None, size: int, scratch: Scratch, slot: int) -> int:
         number = self._note("thumbnail", {"path": path})
         frame = self._frame(path, 5)
-        self._pixels(number, frame, Region(y0=0, y1=frame.shape[0], x0=0, x1=frame.shape[1]), -(-max(frame.shape) // size), 5, scratch, slot)
+        self._pixels(
+            number,
+            frame,
+            Region(y0=0, y1=frame.shape[0], x0=0, x1=frame.shape[1]),
+            -(-max(frame.shape) // size),
+            5,
+            scratch,
+            slot,
+        )
         return number
 
     def view(
@@ -235,6 +243,7 @@ class StandInEngine(QObject):
     silent = Signal()
     crashed = Signal(str)
     restarted = Signal()
+    gave_up = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -252,9 +261,7 @@ class StandInEngine(QObject):
     def start(self) -> None:
         self.running = True
         device = DeviceInfo(kind="cpu", name="CPU, 2 threads", memory_bytes=8 << 30)
-        QTimer.singleShot(
-            0, self, lambda: self.ready.emit(EngineReady(pid=1, version="0.1.0", devices=(device,)))
-        )
+        QTimer.singleShot(0, self, lambda: self.ready.emit(EngineReady(pid=1, version="0.1.0", devices=(device,))))
 
     def shutdown(self) -> None:
         self.running = False
