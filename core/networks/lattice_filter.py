@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _THRESHOLD = 2.6
+_RAMP = 0.5
 _LOBE = 1
 _LEAST_REACH = 1.0
 _BAND_PIXELS = 2**22
@@ -83,10 +84,10 @@ def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
     taper = sine_window(size, x.device)
     fields = functional.pad(torch.stack([x, variance]), pad)
     basic = _in_bands(_threshold_band, fields, rows, columns, taper)
-    inside = rows[:, None] * columns[None]
-    basic = torch.where(inside > 0, basic, basic * _reach(rows, columns, taper))
-    extended = fields[0] * inside + basic * (1 - inside)
-    final = _in_bands(_wiener_band, torch.cat([fields, torch.stack([basic, extended])]), rows, columns, taper)
+    inside = (rows[:, None] * columns[None]).expand_as(basic)
+    extended = torch.where(inside > 0, fields[0], basic)
+    faith = torch.where(inside > 0, inside, _reach(rows, columns, taper))
+    final = _in_bands(_wiener_band, torch.cat([fields, torch.stack([basic, extended, faith])]), rows, columns, taper)
     return final[:, before : before + height, before : before + width]
 
 
@@ -148,7 +149,9 @@ def _threshold_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor
     inside = _windows((rows[:, None] * columns[None])[None], size, step)
     spectrum = torch.fft.rfft2((_windows(x, size, step) - mean * inside) * window)
     # Outside the frame there is nothing, noise included: the threshold falls with the inside share.
-    kept = spectrum.real**2 + spectrum.imag**2 > _THRESHOLD**2 * power * share
+    # It is a short ramp, not a step: a tile's rounding must not decide whether a coefficient stays.
+    strength = (spectrum.real**2 + spectrum.imag**2) / (_THRESHOLD**2 * power * share)
+    kept = ((strength - 1 + _RAMP) / (2 * _RAMP)).clamp(0, 1)
     weight = share / (1 + 2 * kept.sum((-2, -1), keepdim=True))
     lobes = _lobe(taper, rows, step)[:, None, :, None] * _lobe(taper, columns, step)[None, :, None, :]
     part = torch.fft.irfft2(spectrum * kept, s=(size, size)) + mean * lobes
@@ -159,13 +162,15 @@ def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -
     """Return the weighted sum of Wiener-filtered windows, and the weights' sum, over a band."""
     size = len(taper)
     step = size // 4
-    x, variance, basic, extended = fields.unbind()
+    x, variance, basic, extended, faith = fields.unbind()
     mean, power, share = _window_statistics(x, variance, rows, columns, taper)
     window = taper[:, None] * taper[None]
-    signal = torch.fft.rfft2((_windows(basic, size, step) - mean) * window)
+    # The continuation beyond the frame fades to the window's mean, as far as the first step can vouch for it.
+    trusted = _windows(faith, size, step) * window
+    signal = torch.fft.rfft2((_windows(basic, size, step) - mean) * trusted)
     strength = signal.real**2 + signal.imag**2
     gain = strength / (strength + power)
-    spectrum = torch.fft.rfft2((_windows(extended, size, step) - mean) * window)
+    spectrum = torch.fft.rfft2((_windows(extended, size, step) - mean) * trusted)
     weight = share / (1 + 2 * (gain**2).sum((-2, -1), keepdim=True))
     part = torch.fft.irfft2(spectrum * gain, s=(size, size)) + mean * window
     return _overlap_add(part * (weight * window), step), _overlap_add((window * window) * weight, step)

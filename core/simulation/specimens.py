@@ -117,7 +117,7 @@ def _supported_particle(rng: np.random.Generator, box: float) -> Atoms:
     known = rng.uniform() < 0.35
     support = CATALOGUE["CeO2"] if known else _pick(rng, _SUPPORTS)
     metal = CATALOGUE["Pt"] if known else _pick(rng, _METALS)
-    radius = rng.uniform(8, min(22.0, box * 0.3))
+    radius = rng.uniform(8, max(8.0, min(22.0, box * 0.3)))
     level = rng.uniform(-0.3, 0.05) * box
     base = _half_crystal(rng, support, box, angle, level, rng.uniform(20, 60))
     in_plane = angle + rng.choice([0.0, np.pi / 4, np.pi / 2, rng.uniform(0, np.pi)])

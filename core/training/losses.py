@@ -12,9 +12,9 @@ _BLOCK_WEIGHT = 0.2
 
 
 def place_weights(truth: Tensor) -> Tensor:
-    """Weight (N, 1, H, W) px of a clean image: surfaces most, vacuum more than the inside of a specimen.
+    """Weight the px of clean images (N, 1, H, W), mean 1: surfaces most, vacuum as much as the inside of a specimen.
 
-    A place's activity is its local contrast over the frame's largest; a surface is where it is half.
+    A place's activity is its local contrast, against a quarter of the frame's largest; surfaces lie in between.
     """
     smooth = functional.avg_pool2d(truth, 11, 1, 5, count_include_pad=False)
     power = functional.avg_pool2d((truth - smooth) ** 2, 13, 1, 6, count_include_pad=False)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.networks.registry import build
+from core.training.recipe_file import RecipeError, load_recipe
+
+SHIPPED = sorted((Path(__file__).parents[3] / "resources" / "recipes").glob("*.toml"))
+
+
+def _written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_unknown_key_is_named(tmp_path: Path, recipe_text: str) -> None:
+    path = _written(tmp_path, recipe_text.replace("passes = 2", "pases = 2"))
+    with pytest.raises(RecipeError, match=r"recipe\.toml: unknown key 'schedule\.pases'"):
+        load_recipe(path)
+
+
+def test_a_missing_key_is_named(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match=r"missing key 'schedule\.batch'"):
+        load_recipe(_written(tmp_path, recipe_text.replace("batch = 2\n", "")))
+
+
+def test_a_wrong_value_says_what_is_wrong_with_it(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match=r"'schedule\.rate'.*greater than 0"):
+        load_recipe(_written(tmp_path, recipe_text.replace("rate = 1e-3", "rate = -1.0")))
+
+
+def test_phases_longer_than_the_training_are_refused(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match="more than steps"):
+        load_recipe(_written(tmp_path, recipe_text.replace("decay_steps = 3", "decay_steps = 30")))
+
+
+def test_a_missing_file_and_broken_toml_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "nothing.toml")
+    with pytest.raises(RecipeError, match="not a valid TOML"):
+        load_recipe(_written(tmp_path, "name = "))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_recipes_load_and_their_networks_exist(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    build(recipe.network.architecture, recipe.network.config)
