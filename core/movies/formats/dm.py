@@ -70,9 +70,11 @@ def _entries(file: RandomAccessFile) -> list[Entry]:
     images = [image for image in (_image(tree, index) for index in tree.indices("ImageList")) if image]
     thumbnails = _thumbnails(tree)
     shown = [image for image in images if image.index not in thumbnails] or images
-    if not shown:
+    entries = [_entry(file, tree, image) for image in shown]
+    # In a file that is cut, what is left may be no more than the thumbnail.
+    if not any(entry.info.refusal is None for entry in entries) and (tree.damage is not None or not entries):
         raise _nothing(file, tree)
-    return [_entry(file, tree, image) for image in shown]
+    return entries
 
 
 def _thumbnails(tree: TagTree) -> set[int]:

@@ -29,7 +29,7 @@ _TYPES = {1: "u1", 2: "<u2", 3: "<u4", 4: "i1", 5: "<i2", 6: "<i4", 7: "<f4", 8:
 _SPECTRA, _IMAGES = 0x4120, 0x4122
 _ELEMENT = struct.Struct("<ddiddih2i")
 _SPECTRUM_ELEMENT = struct.Struct("<ddihi")
-# Each element's header is looked at up to this many; of longer series, some.
+# Each element's header is looked at up to this many; of longer series, some, unless these tell of a change.
 _MOST_CHECKED = 4096
 
 
@@ -156,34 +156,16 @@ def _spectrum_length(file: RandomAccessFile, series: Series) -> tuple[int, ...]:
 def _complete(file: RandomAccessFile, series: Series, first: Element) -> tuple[int, bool]:
     """How many leading elements are complete and like the first; and whether one of another size ended them."""
     count = len(series.offsets)
-    if count <= _MOST_CHECKED:
-        wanted = range(1, count)
-    else:
-        wanted = range(1, count, count // 64)
-    for index in (*wanted, count - 1):
-        element = _element(file, series.offsets[index])
-        if element is None or (element.type_code, element.width, element.height) != (
-            first.type_code,
-            first.width,
-            first.height,
-        ):
-            return _leading(file, series, first, 1 if count <= _MOST_CHECKED else max(1, index - count // 64)), (
-                element is not None
-            )
+    if count > _MOST_CHECKED and all(
+        _element(file, series.offsets[index]) == first for index in (*range(0, count, count // 64), count - 1)
+    ):
+        return count, False
+    wanted = (first.type_code, first.width, first.height)
+    for index, offset in enumerate(series.offsets):
+        element = _element(file, offset)
+        if element is None or (element.type_code, element.width, element.height) != wanted:
+            return index, element is not None
     return count, False
-
-
-def _leading(file: RandomAccessFile, series: Series, first: Element, start: int) -> int:
-    for index in range(start, len(series.offsets)):
-        element = _element(file, series.offsets[index])
-        same = element is not None and (element.type_code, element.width, element.height) == (
-            first.type_code,
-            first.width,
-            first.height,
-        )
-        if not same:
-            return index
-    return len(series.offsets)
 
 
 def _open(file: RandomAccessFile, series: Series, first: Element | None, key: str) -> Opened:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -134,12 +135,34 @@ def _entries(file: RandomAccessFile) -> list[Entry]:
             raise Truncated.about(file.path, "The TIFF file's list of images could not be found.")
         if int(tiff.pages.first.compression) in _EER:
             raise Unsupported.about(file.path, "Falcon EER: this kind of file can't be read yet.")
-        stacks = [stack for place, series in enumerate(tiff.series) for stack in _stacks(file, tiff, place, series)]
+        stacks = [stack for place, one in enumerate(_series(tiff)) for stack in _stacks(file, tiff, place, one)]
     return [_entry(file, tiff, stack, complaints.texts) for stack in stacks]
 
 
 def _entry(file: RandomAccessFile, tiff: tifffile.TiffFile, stack: Stack, complaints: list[str]) -> Entry:
     return Entry(stack.info, lambda: _open(file, tiff, stack, complaints))
+
+
+def _series(tiff: tifffile.TiffFile) -> list[Any]:
+    """The series; of a file whose list of images is broken, the readable images that are like the first."""
+    try:
+        return list(tiff.series)
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError) as error:
+        logging.getLogger("tifffile").error("%s", error)
+    pages: list[Any] = []
+    try:
+        tiff.pages.useframes = False
+        for index in range(len(tiff.pages)):
+            page = tiff.pages[index]
+            if pages and (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
+                break
+            pages.append(page)
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError):
+        if not pages:
+            raise
+    first = pages[0]
+    shape = (len(pages), *first.shape)
+    return [tifffile.TiffPageSeries(pages, shape, first.dtype, "I" + first.axes, kind="generic")]
 
 
 def _stacks(file: RandomAccessFile, tiff: tifffile.TiffFile, place: int, series: Any) -> list[Stack]:
@@ -170,8 +193,8 @@ def _stacks(file: RandomAccessFile, tiff: tifffile.TiffFile, place: int, series:
 def _declared(tiff: tifffile.TiffFile, series: Any, plane: int) -> int:
     """Planes in a series. An ImageJ file cut short is not seen as a stack any more, so its own count is asked too."""
     planes = int(math.prod(series.get_shape(squeeze=False))) // plane
-    ours = tiff.imagej_metadata if len(tiff.series) == 1 else None
-    if ours and planes == 1 and len(tiff.pages) == 1 and series.keyframe.is_contiguous:
+    ours = tiff.imagej_metadata if planes == 1 and len(tiff.pages) == 1 else None
+    if ours and series.keyframe.is_contiguous:
         claimed = ours.get("images", 1)
         return claimed if isinstance(claimed, int) and claimed > 0 else 1
     return planes
