@@ -195,8 +195,8 @@ def _sizes(length: int, halo: int, divisor: int) -> list[int]:
         size = max(least, _up(-(-(length + 2 * halo * (parts - 1)) // parts), divisor))
         if size < sizes[-1]:
             sizes.append(size)
-        if size == least:
-            break
+    if least < sizes[-1]:
+        sizes.append(least)
     return sizes
 
 
