@@ -24,9 +24,7 @@ from core.protocol.model_card import ModelCard
 HEARTBEAT_S = 2.0
 SILENCE_S = 30.0
 
-JobRequest = Annotated[
-    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest, Field(discriminator="kind")
-]
+JobRequest = Annotated[DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest, Field(discriminator="kind")]
 JobResult = Annotated[DenoiseResult | DraftResult | EstimateResult | TrainJobResult, Field(discriminator="kind")]
 
 

@@ -131,4 +131,6 @@ ReaderEvent = Annotated[
 ]
 
 reader_request: TypeAdapter[Describe | Thumbnail | View | TraceRequest | Forget | Quit] = TypeAdapter(ReaderRequest)
-reader_event: TypeAdapter[ReaderReady | Heartbeat | Described | Pixels | Trace | ReaderFailed] = TypeAdapter(ReaderEvent)
+reader_event: TypeAdapter[ReaderReady | Heartbeat | Described | Pixels | Trace | ReaderFailed] = TypeAdapter(
+    ReaderEvent
+)
