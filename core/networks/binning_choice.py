@@ -14,7 +14,6 @@ _DEFAULT = 4
 _WINDOW = 512
 _MAX_WINDOWS = 16
 _LOWEST_CYCLES = 6
-_SURE = math.log(1e8)
 
 
 def choose_binning(counts: Tensor, pixel_size_nm: float | None = None) -> int:
@@ -37,23 +36,44 @@ def choose_binning(counts: Tensor, pixel_size_nm: float | None = None) -> int:
         1, 2, 4 or 8.
     """
     frames = counts.reshape(-1, *counts.shape[-2:]).float()
-    power, averaged, frequency = _mean_periodogram(frames)
-    if averaged == 0:
-        return _by_pixel_size(pixel_size_nm)
+    largest = min(_WINDOW, *frames.shape[-2:]) // 16 * 16
+    decided = None
+    # Large windows see weak lattices, small ones average more where a crystal is small.
+    for side in (largest, largest // 32 * 16):
+        if side < 4 * _LOWEST_CYCLES:
+            break
+        power, averaged, frequency = _mean_periodogram(frames, side)
+        if averaged == 0:
+            break
+        medians, ring = _ring_medians(power, frequency)
+        log_period = _spot_period(power, averaged, frequency, medians[ring], ring)
+        if log_period is not None:
+            return _nearest(log_period - math.log2(WANTED_PERIOD))
+        if decided is None:
+            decided = _by_rings(medians, averaged, side, pixel_size_nm)
+    return _by_pixel_size(pixel_size_nm) if decided is None else decided
+
+
+def _ring_medians(power: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the median power of every ring up to Nyquist (0 beyond), and each px's ring in cycles a window."""
     side = power.shape[0]
-    threshold = _SURE / averaged + math.sqrt(2 * _SURE / averaged)
     ring = (frequency * side).round().long()
-    usable = (ring >= _LOWEST_CYCLES) & (frequency <= 0.5)
-    rings = int(ring.max()) + 1
     corner = power.new_zeros(())
-    medians = torch.stack([power[ring == r].median() if r <= side // 2 else corner for r in range(rings)])
-    excess = power - medians[ring]
-    spots = usable & (excess > threshold * medians[ring].clamp(min=1.0)) & (power > 3 * medians[ring])
-    if bool(spots.any()):
-        weight = (excess * frequency**2)[spots]
-        log_period = -(torch.log2(frequency[spots]) * weight).sum() / weight.sum()
-        return _nearest(float(log_period) - math.log2(WANTED_PERIOD))
-    return _by_rings(medians, averaged, side, pixel_size_nm)
+    medians = [power[ring == r].median() if r <= side // 2 else corner for r in range(int(ring.max()) + 1)]
+    return torch.stack(medians), ring
+
+
+def _spot_period(power: Tensor, averaged: float, frequency: Tensor, median: Tensor, ring: Tensor) -> float | None:
+    """Return log2 of the spots' mean period in px, or None where no spot stands above the noise for sure."""
+    sure = math.log(1000 * power.numel())
+    threshold = sure / averaged + math.sqrt(2 * sure / averaged)
+    usable = (ring >= _LOWEST_CYCLES) & (frequency <= 0.5)
+    excess = power - median
+    spots = usable & (excess > threshold * median.clamp(min=1.0)) & (power > 3 * median)
+    if not bool(spots.any()):
+        return None
+    weight = (excess * frequency**2)[spots]
+    return float(-(torch.log2(frequency[spots]) * weight).sum() / weight.sum())
 
 
 def _nearest(exponent: float) -> int:
@@ -83,9 +103,8 @@ def _starts(extent: int, side: int, most: int) -> list[int]:
     return [round(k * (extent - side) / max(count - 1, 1)) for k in range(count)]
 
 
-def _mean_periodogram(frames: Tensor) -> tuple[Tensor, float, Tensor]:
+def _mean_periodogram(frames: Tensor, side: int) -> tuple[Tensor, float, Tensor]:
     """Return the mean periodogram in units of the counting noise, how many it averages, and |frequency| a px."""
-    side = min(_WINDOW, 2 ** int(math.log2(max(min(frames.shape[-2:]), 2))))
     frequency = torch.fft.fftfreq(side, device=frames.device)
     radius = torch.hypot(frequency[:, None], frequency[None])
     taper = torch.hann_window(side, periodic=False, device=frames.device)
@@ -99,7 +118,7 @@ def _mean_periodogram(frames: Tensor) -> tuple[Tensor, float, Tensor]:
             for left in _starts(frame.shape[1], side, most):
                 patch = frame[top : top + side, left : left + side]
                 noise = float((patch * window**2).sum())
-                if noise <= 0 or side < 4 * _LOWEST_CYCLES:
+                if noise <= 0:
                     continue
                 patch = (patch - (patch * window).sum() / window.sum()) * window
                 total += torch.fft.fft2(patch).abs() ** 2 / noise

@@ -14,8 +14,8 @@ from core.simulation.library import simulate_columns, simulate_structure
 CLEAN = sorted((Path(__file__).parents[3].parent / "shared" / "data" / "clean").glob("*.tif"))
 
 
-def _drawn(clean: np.ndarray, electrons: float) -> torch.Tensor:
-    counts = np.random.default_rng(1).poisson(np.clip(clean, 0, None) * electrons)
+def _drawn(clean: np.ndarray, electrons: float, seed: int = 1) -> torch.Tensor:
+    counts = np.random.default_rng(seed).poisson(np.clip(clean, 0, None) * electrons)
     return torch.from_numpy(counts.astype(np.float32))
 
 
@@ -42,7 +42,7 @@ def test_empty_and_tiny_frames_get_a_middle_value() -> None:
 
 def test_frames_of_a_movie_decide_together() -> None:
     image = zoom(simulate_structure(5, 2, 1, 256, (0.22, 0.28)).images[0], 2, order=1)
-    movie = torch.stack([_drawn(image, 0.5) for _ in range(3)])
+    movie = torch.stack([_drawn(image, 0.5, seed) for seed in range(3)])
     assert choose_binning(movie) == 2
 
 
