@@ -35,13 +35,17 @@ _MOST_CHECKED = 4096
 
 @dataclass(frozen=True)
 class Series:
-    """What the header says. `offsets` and `tags` are of the valid elements."""
+    """What the header says. `offsets` and `tags` are of the valid elements.
+
+    `described` tells whether the descriptions of the dimensions lie within the file.
+    """
 
     kind: int
     total: int
     valid: int
     offsets: tuple[int, ...]
     tags: tuple[int, ...]
+    described: bool
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,25 @@ def read_series(file: RandomAccessFile) -> Series:
     tags_at = table + total * size
     tagged = max(0, min(held, (file.size - tags_at) // size)) if tags_at < file.size else 0
     tags = struct.unpack(f"<{tagged}{code}", file.read(tags_at, tagged * size)) if tagged else ()
-    return Series(kind, total, valid, offsets, tags)
+    return Series(kind, total, valid, offsets, tags, _described(file, 22 + size, table))
+
+
+def _described(file: RandomAccessFile, at: int, end: int) -> bool:
+    """Walk the descriptions of the dimensions, which nothing here needs, but which another reader believes."""
+    (count,) = struct.unpack("<i", file.read(at, 4))
+    at += 4
+    if not 0 <= count <= 16:
+        return False
+    for _ in range(count):
+        at += 24
+        for _text in range(2):
+            if at + 4 > min(end, file.size):
+                return False
+            (length,) = struct.unpack("<i", file.read(at, 4))
+            at += 4 + length
+            if length < 0 or at > end:
+                return False
+    return True
 
 
 def _element(file: RandomAccessFile, offset: int) -> Element | None:
@@ -232,7 +254,7 @@ def _issues(
         issues.append(Issue(level="info", code="stopped-early", text=text))
     if settings.problem is not None:
         issues.append(Issue(level="info", code="emi", text=settings.problem))
-    if frames == series.valid <= _MOST_CHECKED:
+    if series.described and frames == series.valid <= _MOST_CHECKED:
         found = witness.ser_offsets(file.path)
         if found is not None and found != list(series.offsets):
             issues.append(witness.disagreement("the images"))

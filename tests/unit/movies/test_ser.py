@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +209,18 @@ def test_disagreement_with_ncempy_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(witness, "ser_offsets", lambda _: [1, 2, 3])
     with open_movie(write_ser(tmp_path / "a_1.ser", ramp((3, 4, 5)))) as movie:
         assert [issue.code for issue in movie.meta.issues] == ["readers-disagree"]
+
+
+@pytest.mark.parametrize("at", [58, 68])
+def test_claimed_length_of_a_text_allocates_nothing(tmp_path: Path, at: int) -> None:
+    pixels = ramp((2, 3, 4))
+    path = write_ser(tmp_path / "a_1.ser", pixels)
+    data = bytearray(path.read_bytes())
+    data[at : at + 4] = struct.pack("<i", 0x7FFFFFF0)
+    path.write_bytes(bytes(data))
+    tracemalloc.start()
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.frame(1), pixels[1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16e6
