@@ -96,6 +96,7 @@ class FrameList:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._untouched = False
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             lock(self._file)

@@ -90,8 +90,8 @@ def summary(frames: Iterable[tuple[int, FrameQuality]], scale: IntensityScale) -
     )
 
 
-def verdict(quality: Quality) -> tuple[Notice, ...]:
-    """Return what the user is to be told of these figures: a warning above 4 standard errors, and hot pixels."""
+def verdict(quality: Quality, not_finite: int = 0) -> tuple[Notice, ...]:
+    """Return what the user is to be told: a warning above 4 standard errors, and which pixels were replaced."""
     out = []
     if quality.worst_local_mean > LIMIT:
         text = (
@@ -106,6 +106,9 @@ def verdict(quality: Quality) -> tuple[Notice, ...]:
             "makes of their surroundings."
         )
         out.append(Notice(level="info", code="hot-pixels", text=text))
+    if not_finite:
+        text = f"{not_finite} pixels held no number (NaN or infinite); the result there comes from their neighbours."
+        out.append(Notice(level="warning", code="not-finite", text=text))
     return tuple(out)
 
 

@@ -65,7 +65,7 @@ def denoise_movie(request: DenoiseRequest, store: ModelStore, context: RunContex
             context.started(run.prepared.plan, run.movie.frames)
             plan = run.all_frames(writer.write)
             quality = summary(sorted(run.done.items()), plan.scale)
-            told.tell(*verdict(quality))
+            told.tell(*verdict(quality, sum(one.not_finite for one in run.done.values())))
             provenance = make_provenance(request, movie.meta, run.movie.selection, plan, quality, told.notices)
             writer.finish(provenance.model_dump_json())
             frames.remove()

@@ -150,20 +150,27 @@ def _no_noise(means: Array, variances: Array) -> bool:
 
 
 def _are_counts(frames: Sequence[npt.NDArray[np.generic]], means: Array, variances: Array) -> bool:
+    """Whether these are whole numbers, never negative, whose variance is their mean: dark, bright and all over."""
     for frame in frames:
-        if frame.dtype.kind == "f":
-            finite = frame[np.isfinite(frame)]
-            if np.any(finite != np.rint(finite)):
-                return False
-        if frame.dtype.kind != "u" and np.nanmin(frame) < 0:
+        if frame.dtype.kind == "u":
+            continue
+        finite = frame[np.isfinite(frame)]
+        if np.any(finite < 0) or (frame.dtype.kind == "f" and np.any(finite != np.rint(finite))):
             return False
-    if not np.all(means >= 0):
-        return False
     low, high = np.quantile(means, [0.1, 0.9])
-    parts = [means <= low, means >= high, np.ones_like(means, dtype=np.bool_)]
-    ratios = [float(variances[part].sum() / max(means[part].sum(), 1e-12)) for part in parts]
-    # The ends hold a tenth of the blocks each, so their ratio is allowed twice the whole's.
-    return abs(ratios[2] - 1) < _COUNTED and max(abs(ratios[0] - 1), abs(ratios[1] - 1)) < 2 * _COUNTED
+    whole = np.ones_like(means, dtype=np.bool_)
+    # The ends are chosen by their noisy means, which draws their ratios apart a little: twice the tolerance.
+    return all(
+        abs(float(variances[part].sum() / max(means[part].sum(), 1e-12)) - 1)
+        < factor * _tolerance(means[part], variances[part])
+        for part, factor in ((means <= low, 2), (means >= high, 2), (whole, 1))
+    )
+
+
+def _tolerance(means: Array, variances: Array) -> float:
+    """Return 5 %, or three standard errors of the ratio where the data are few (never more than 25 %)."""
+    error = float(np.std(variances - means)) / max(float(means.mean()), 1e-12) / len(means) ** 0.5
+    return min(max(_COUNTED, 3 * error), 0.25)
 
 
 def _line(means: Array, variances: Array) -> tuple[float, float, float] | None:

@@ -37,7 +37,9 @@ def test_scaling_inverts(gain, offset, frames, values):
     assert np.allclose(back, stored, rtol=0, atol=4e-7 * size)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"]
+)
 def test_every_type_becomes_float32_electrons(dtype):
     stored = np.array([[0, 1, 100]], dtype=dtype)
     electrons = Scaling(2.0, 0.0).electrons(stored)

@@ -65,9 +65,7 @@ def test_tiles_equal_the_whole_frame(data, name):
     region = data.draw(regions(height, width))
     geometry = geometry_of(network)
     frame = np.random.default_rng(height).random((height, width))
-    padded = np.pad(
-        frame, ((0, -height % geometry.size_divisor), (0, -width % geometry.size_divisor)), mode="edge"
-    )
+    padded = np.pad(frame, ((0, -height % geometry.size_divisor), (0, -width % geometry.size_divisor)), mode="edge")
     with torch.no_grad():
         whole = network(torch.from_numpy(padded)[None, None])[0, 0].numpy()
     tile = tile_of_side(height, width, geometry, data.draw(st.integers(16, 120)))
@@ -107,7 +105,9 @@ def test_cores_cover_each_wanted_pixel_once_and_windows_keep_the_rules(data):
         seen[window.rows.core_start : window.rows.core_stop, window.columns.core_start : window.columns.core_stop] += 1
     assert (seen[region.y0 : region.y1, region.x0 : region.x1] == 1).all()
     assert seen.sum() == (region.y1 - region.y0) * (region.x1 - region.x0)
-    assert all(window.rows.stop - window.rows.start <= max(tile.height, 2 * tile.halo + divisor) for window in grid.windows)
+    assert all(
+        window.rows.stop - window.rows.start <= max(tile.height, 2 * tile.halo + divisor) for window in grid.windows
+    )
 
 
 @pytest.mark.parametrize("most", [10_000, 90_000, 400_000, 2_000_000])

@@ -1,0 +1,75 @@
+"""Drafts show what the whole run will give; estimates foresee what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.denoising.context import Cancelled
+from core.denoising.run import denoise_movie, draft, estimate
+from core.movies import open_movie
+from core.movies.writers import needed_bytes
+from core.protocol.denoise import DraftRequest, Region, Scratch
+
+from .helpers import Listener, request, tiny_unet, write_movie
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tiny_unet(tmp_path / "models")
+
+
+def asked(source, model="tiny", **kwargs) -> DraftRequest:
+    scratch = Scratch(path="unused", slot_bytes=1 << 20, slots=1)
+    return DraftRequest(source=str(source), model=model, device="cpu", scratch=scratch, **kwargs)
+
+
+@pytest.mark.parametrize("model", ["gaussian", "tiny"])
+@pytest.mark.parametrize("region", [None, Region(y0=40, y1=71, x0=3, x1=60)])
+def test_a_draft_is_what_the_whole_run_gives_there(tmp_path, store, model, region):
+    source = write_movie(tmp_path / "a.tif", frames=5, size=(110, 90))
+    whole = denoise_movie(request(source, model), store, Listener())
+    result, array = draft(asked(source, model, frame=2, region=region), store, Listener())
+    with open_movie(whole.output) as movie:
+        expected = movie.frame(2)
+    region = region or Region(y0=0, y1=110, x0=0, x1=90)
+    expected = expected[region.y0 : region.y1, region.x0 : region.x1]
+    tolerance = 1e-5 if whole.plan.dtype == "float32" else 0.02
+    assert np.allclose(array, expected, atol=tolerance * np.abs(expected).max())
+    assert (result.height, result.width) == array.shape
+    assert result.region == region
+    assert array.min() <= result.low < result.high <= array.max()
+
+
+def test_a_draft_of_a_sum_begins_at_its_frame_and_stays_in_the_movie(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=5)
+    with open_movie(source) as movie:
+        frames = movie.region(slice(None)).astype(float)
+    for frame, first in ((1, 1), (4, 2)):
+        _, array = draft(asked(source, "gaussian", frame=frame, sum_frames=3), store, Listener())
+        assert array.mean() == pytest.approx(frames[first : first + 3].sum(axis=0).mean(), rel=1e-3)
+
+
+def test_a_draft_can_be_cancelled(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif")
+    with pytest.raises(Cancelled):
+        draft(asked(source, frame=0), store, Listener(lambda self: True))
+
+
+def test_an_estimate_writes_nothing_and_knows_size_and_device(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=6)
+    before = sorted(tmp_path.iterdir())
+    result = estimate(request(source, "tiny"), store)
+    assert result.output_bytes == needed_bytes((6, 48, 64))
+    assert result.device == "cpu"
+    assert result.device_name
+    assert result.seconds > 0
+    assert result.free_bytes > 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_estimate_grows_with_the_work(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=40, size=(96, 96))
+    short = estimate(request(source, "tiny", sum_frames=40), store)
+    long = estimate(request(source, "tiny"), store)
+    assert long.seconds > 2 * short.seconds
