@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
+from core.jobs.errors import error_info
 from core.protocol.base import ErrorInfo
 
 BAD_INPUT = 2
@@ -18,6 +20,8 @@ FAILED = 1
 STOPPED = 130
 # The user can't mend these by another argument.
 _NOT_THE_INPUT = {"out-of-memory", "disk-full", "crash", "internal", "device-failed", "diverged"}
+
+log = logging.getLogger("quietbeam")
 
 
 def stdout() -> Console:
@@ -46,11 +50,13 @@ def fail(error: ErrorInfo, as_json: bool = False) -> typer.Exit:
 
 @contextmanager
 def errors_told(as_json: bool = False) -> Iterator[None]:
-    """Turn the typed errors of the rooms below into a sentence and an exit code."""
-    from core.models import ModelError
-    from core.movies import MovieError
-
+    """Turn what the rooms below raise into a sentence and an exit code; what is not foreseen keeps its traceback."""
     try:
         yield
-    except (MovieError, ModelError) as error:
-        raise fail(error.info, as_json) from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        info = error_info(error)
+        if info.code == "internal":
+            log.exception("not foreseen")
+        raise fail(info, as_json) from error

@@ -1,0 +1,144 @@
+"""``quietbeam denoise``: a movie into a file, in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import humanize
+import typer
+from rich.console import Console
+
+from core.cli.parsing import parse_frames, parse_region
+from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.denoising.allocator import keep_memory
+from core.denoising.output import check_output, default_output
+from core.jobs.errors import job_error
+from core.models import ModelStore
+from core.movies import open_movie
+from core.protocol.base import ErrorInfo
+from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, FrameRange, Quality
+
+
+@dataclass(frozen=True)
+class DenoiseOptions:
+    """What was typed."""
+
+    file: Path
+    output: Path | None = None
+    model: str | None = None
+    device: DeviceChoice = "auto"
+    frames: str | None = None
+    region: str | None = None
+    sum_frames: int = 1
+    gain: float | None = None
+    black_level: float | None = None
+    dataset: str | None = None
+    overwrite: bool = False
+    resume: bool = True
+    json: bool = False
+
+
+def run_denoise(options: DenoiseOptions) -> None:
+    """Denoise and print what was made; JSON is a `DenoiseResult`."""
+    with errors_told(options.json):
+        request = _request(options)
+        _refuse_early(request)
+        result = compute(request, ModelStore.default(), options.json)
+    if options.json:
+        print_json(result)
+    else:
+        print_result(stdout(), result)
+
+
+def compute(request: DenoiseRequest, store: ModelStore, as_json: bool = False) -> DenoiseResult:
+    """Run a denoise with a progress bar; after Ctrl+C says how to go on and exits with 130."""
+    keep_memory()
+    # torch is loaded only now: a wrong argument is told at once.
+    from core.cli.listening import Listener
+    from core.denoising.context import Cancelled
+    from core.jobs.denoise import run
+
+    listener = Listener(stderr())
+    try:
+        with listener.listening():
+            return run(request, store, listener)
+    except (Cancelled, KeyboardInterrupt) as error:
+        of = f"{listener.done} of {listener.total} frames" if listener.total else "no frame"
+        advice = "Run the same command again to go on from there." if listener.done else "Nothing was written."
+        info = ErrorInfo(code="cancelled", what=f"Stopped; {of} finished and kept.", advice=advice)
+        if not listener.done:
+            info = ErrorInfo(code="cancelled", what="Stopped before the first frame.")
+        stderr().print(info.sentence())
+        if as_json:
+            print_json({"error": info.model_dump(mode="json")})
+        raise typer.Exit(STOPPED) from error
+
+
+def _request(options: DenoiseOptions) -> DenoiseRequest:
+    frames = parse_frames(options.frames) if options.frames is not None else FrameRange()
+    region = parse_region(options.region) if options.region is not None else None
+    if options.gain is not None and options.gain <= 0:
+        raise job_error("bad-request", "The gain must be larger than 0.", None, "Write stored units an electron.")
+    return DenoiseRequest(
+        source=str(options.file),
+        dataset=options.dataset,
+        output=str(_output(options)),
+        model=options.model or chosen_model(),
+        device=options.device,
+        frames=frames,
+        region=region,
+        sum_frames=options.sum_frames,
+        counts_per_electron=options.gain,
+        black_level=options.black_level,
+        overwrite=options.overwrite,
+        resume=options.resume,
+    )
+
+
+def _refuse_early(request: DenoiseRequest) -> None:
+    """Tell what is wrong with the files before torch is loaded, which takes seconds."""
+    open_movie(request.source, request.dataset).close()
+    check_output(Path(request.source), Path(request.output), request.overwrite)
+
+
+def _output(options: DenoiseOptions) -> Path:
+    if options.output is None:
+        return default_output(options.file)
+    if options.output.is_dir():
+        return options.output / f"{options.file.stem}_denoised.tif"
+    return options.output
+
+
+def chosen_model() -> str:
+    """Name of the model to use unless told otherwise; raises JobError without any."""
+    name = ModelStore.default().default_model()
+    if name is None:
+        raise job_error("no-model", "No model is installed.", None, "Install Quietbeam again, or train one.")
+    return name
+
+
+def print_result(out: Console, result: DenoiseResult) -> None:
+    """Say what was made, how fast, how good, and what to beware of."""
+    size = humanize.naturalsize(Path(result.output).stat().st_size)
+    device = result.plan.device_name or result.plan.device
+    quality = result.quality
+    resumed = f", {result.resumed_frames} of them by an earlier run" if result.resumed_frames else ""
+    rows = [
+        ("Frames", f"{result.frames}{resumed}"),
+        ("Size", f"{result.width} x {result.height} px (width x height), float32"),
+        ("Speed", f"{result.seconds:.1f} s, {result.megapixels_per_s:.2f} megapixels/s on {device}"),
+        ("Model", f"{result.plan.model} {result.plan.model_version}"),
+        ("Quality", _quality(quality)),
+        ("Hot pixels", f"{quality.hot_pixels} replaced" if quality.hot_pixels else "none"),
+    ]
+    for name, value in rows:
+        out.print(f"{name:<12}{value}")
+    for caveat in quality.caveats:
+        out.print(f"{'Beware':<12}{caveat}", style="yellow")
+    out.print(f"{'Result':<12}{result.output} ({size})")
+
+
+def _quality(quality: Quality) -> str:
+    worst = f"{quality.worst_local_mean:.1f} standard errors, in frame {quality.worst_local_mean_frame}"
+    return f"largest deviation of a local mean (64-px boxes): {worst}, of {quality.boxes} boxes; above 4 is suspicious"

@@ -1,0 +1,47 @@
+"""``quietbeam train``: a model by a recipe, in this process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import typer
+
+from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.models import ModelStore
+from core.protocol.base import ErrorInfo
+from core.protocol.denoise import DeviceChoice, TrainJobRequest, TrainJobResult
+
+
+def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: bool, as_json: bool) -> None:
+    """Train and say where the model lies; JSON is a `TrainJobResult`."""
+    folder = output or Path(f"{recipe.stem}-training")
+    request = TrainJobRequest(recipe=str(recipe), output=str(folder), device=device, resume=resume)
+    with errors_told(as_json):
+        result = _train(request, as_json)
+    if as_json:
+        print_json(result)
+        return
+    out = stdout()
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in result.scores.items())
+    out.print(f"{'Steps':<12}{result.steps} in {time.strftime('%H:%M:%S', time.gmtime(result.seconds))}")
+    out.print(f"{'Scores':<12}{scores}")
+    out.print(f"{'Model':<12}{result.output}")
+
+
+def _train(request: TrainJobRequest, as_json: bool) -> TrainJobResult:
+    from core.cli.listening import Listener
+    from core.denoising.context import Cancelled
+    from core.jobs.train import run
+
+    listener = Listener(stderr(), "steps")
+    try:
+        with listener.listening():
+            return run(request, ModelStore.default(), listener)
+    except (Cancelled, KeyboardInterrupt) as error:
+        advice = "Run the same command with --resume to go on."
+        info = ErrorInfo(code="cancelled", what="Stopped; what was learned is kept.", advice=advice)
+        stderr().print(info.sentence())
+        if as_json:
+            print_json({"error": info.model_dump(mode="json")})
+        raise typer.Exit(STOPPED) from error
