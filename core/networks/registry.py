@@ -7,10 +7,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from core.networks.dncnn import DnCNN
 from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.networks.unet import SmallUNet, UNet
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lattice-corrected": LatticeCorrectedNet,
+    "unet": UNet,
+    "small-unet": SmallUNet,
+    "dncnn": DnCNN,
 }
 
 
