@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
         self.engine_status.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.statusBar().addPermanentWidget(self.engine_status)
         self.statusBar().setSizeGripEnabled(False)
-        self._highlight = DropHighlight(self)
+        self.drop_highlight = DropHighlight(self)
         self.browser.offer([self.registry[ActionId.REMOVE_MOVIE]])
 
     def _add_dock(self, name: str, title: str, content: QWidget, area: Qt.DockWidgetArea) -> None:
@@ -264,13 +264,13 @@ class MainWindow(QMainWindow):
 
     def show_drop_highlight(self) -> None:
         """Say where a drop goes."""
-        self._highlight.show_over(self.tr("Drop to add to the list of movies"))
+        self.drop_highlight.show_over(self.tr("Drop to add to the list of movies"))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
-        self._highlight.hide()
+        self.drop_highlight.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        self._highlight.hide()
+        self.drop_highlight.hide()
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
@@ -278,8 +278,8 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        if self._highlight.isVisible():
-            self._highlight.setGeometry(self.rect())
+        if self.drop_highlight.isVisible():
+            self.drop_highlight.setGeometry(self.rect())
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         if self.workspace.runs.active and not self._may_stop_run():
@@ -289,6 +289,7 @@ class MainWindow(QMainWindow):
         geometry.setValue("window/geometry", self.saveGeometry())
         geometry.setValue("window/state", self.saveState())
         self.workspace.close()
+        self.viewer.shut()
         self._parts.close()
         self.closed.emit()
         super().closeEvent(event)
@@ -305,8 +306,10 @@ class MainWindow(QMainWindow):
 
     def _restore_geometry(self) -> None:
         stored = QSettings("quietbeam", "quietbeam")
+        self.stored_geometry_taken = False
         geometry, state = stored.value("window/geometry"), stored.value("window/state")
         if isinstance(geometry, QByteArray) and self.restoreGeometry(geometry) and self._is_on_a_screen():
+            self.stored_geometry_taken = True
             if isinstance(state, QByteArray):
                 self.restoreState(state)
             return

@@ -28,6 +28,7 @@ from app.settings.keeper import SettingsKeeper
 from app.viewer.picture import FrameMap, Picture, PictureKind
 from app.viewer.reader_feed import FileSource
 from app.viewer.viewer import Viewer
+from app.words import frames_text
 from core.projects import JobState
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, Notice
@@ -149,6 +150,11 @@ class Workspace(QObject):
             self._notices.tell("info", self.tr("This movie is being denoised. Cancel the run to remove it."), "busy")
             return
         self._library.remove(row.movie)
+
+    @property
+    def draft_is_due(self) -> bool:
+        """Whether a draft is about to be asked for, or awaited."""
+        return self._draft_later.isActive() or self.drafts.busy
 
     def set_draft_follows(self, follows: bool) -> None:
         """Whether the visible part is denoised as a draft, again and again as the view changes."""
@@ -360,7 +366,9 @@ class Workspace(QObject):
             return
         self._notices.tell(
             "warning",
-            self.tr("Denoising {0} was interrupted. Its finished frames are kept.").format(entry.name),
+            self.tr("Denoising {0} was interrupted. {1} are finished and kept.").format(
+                entry.name, frames_text(job.finished)
+            ),
             f"interrupted:{job.record}",
             Choice(self.tr("Go on"), lambda: self._resume(job)),
             Choice(self.tr("Not now"), lambda: None),

@@ -43,9 +43,9 @@ class RunDirector(QObject):
         self._folder = folder
         self._scratch: Scratch | None = None
         self.run: Run | None = None
+        self.grace_ms = CANCEL_GRACE_MS
         self._grace = QTimer(self)
         self._grace.setSingleShot(True)
-        self._grace.setInterval(CANCEL_GRACE_MS)
         self._grace.timeout.connect(self._on_grace_over)
         engine.event_received.connect(self._on_event)
         engine.crashed.connect(self._on_crashed)
@@ -91,7 +91,7 @@ class RunDirector(QObject):
             return
         run.state = RunState.CANCELLING
         self._engine.cancel(run.job)
-        self._grace.start()
+        self._grace.start(self.grace_ms)
         self.changed.emit(run)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ _LIGHT = {
     QPalette.ColorRole.Base: "#ffffff",
     QPalette.ColorRole.AlternateBase: "#fbfcfc",
     QPalette.ColorRole.Text: "#1d2126",
-    QPalette.ColorRole.PlaceholderText: "#6a727c",
+    QPalette.ColorRole.PlaceholderText: "#626a74",
     QPalette.ColorRole.Button: "#f7f8f9",
     QPalette.ColorRole.ButtonText: "#1d2126",
     QPalette.ColorRole.BrightText: "#b3261e",
@@ -35,7 +35,7 @@ _LIGHT = {
 _DARK = {
     QPalette.ColorRole.Window: "#25282c",
     QPalette.ColorRole.WindowText: "#e4e7ea",
-    QPalette.ColorRole.Base: "#383d43",
+    QPalette.ColorRole.Base: "#42484f",
     QPalette.ColorRole.AlternateBase: "#1f2225",
     QPalette.ColorRole.Text: "#e4e7ea",
     QPalette.ColorRole.PlaceholderText: "#aab1b9",

@@ -68,6 +68,22 @@ class ImageView(pg.GraphicsView):
         """What is shown."""
         return self._picture
 
+    @property
+    def message(self) -> str:
+        """The sentence in the middle."""
+        return self._message
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The pixel size, if it is known."""
+        return self._calibration
+
+    def badges(self) -> tuple[str, ...]:
+        """The words in the upper left corner."""
+        step = self._picture.step if self._picture is not None else 1
+        averaged = self.tr("averaged {0} × {0} for display").format(step) if step > 1 else ""
+        return tuple(text for text in (self._badge, averaged) if text)
+
     def zoom(self) -> float:
         """Physical screen pixels an image pixel."""
         zoom = self._state.geometry.zoom
@@ -137,7 +153,8 @@ class ImageView(pg.GraphicsView):
         self._cursor = point
         self.viewport().update()
 
-    def _image_point(self, position: QPointF) -> tuple[float, float]:
+    def image_point(self, position: QPointF) -> tuple[float, float]:
+        """The image point (x, y) under a point of the view."""
         scale = self.zoom() / self.devicePixelRatioF()
         rect = self.visible_rect()
         return rect.left() + position.x() / scale, rect.top() + position.y() / scale
@@ -156,7 +173,7 @@ class ImageView(pg.GraphicsView):
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         steps = event.angleDelta().y() / 120
         if steps and self._state.frames:
-            self._state.zoom_about(*self._image_point(event.position()), WHEEL_FACTOR**steps, self.zoom())
+            self._state.zoom_about(*self.image_point(event.position()), WHEEL_FACTOR**steps, self.zoom())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
@@ -171,7 +188,7 @@ class ImageView(pg.GraphicsView):
             self._drag_from = event.position()
             scale = self.zoom() / self.devicePixelRatioF()
             self._state.pan(-moved.x() / scale, -moved.y() / scale, self.zoom())
-        self._state.point_at(self._image_point(event.position()) if self._state.frames else None)
+        self._state.point_at(self.image_point(event.position()) if self._state.frames else None)
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
@@ -247,12 +264,8 @@ class ImageView(pg.GraphicsView):
 
     def _draw_badges(self, painter: QPainter) -> None:
         left = 10.0
-        if self._badge:
-            left += self._draw_pill(painter, left, self._badge, strong=self._badge_strong) + 6
-        step = self._picture.step if self._picture is not None else 1
-        if step > 1:
-            text = self.tr("averaged {0} × {0} for display").format(step)
-            self._draw_pill(painter, left, text, strong=False)
+        for text in self.badges():
+            left += self._draw_pill(painter, left, text, strong=self._badge_strong and text == self._badge) + 6
 
     def _draw_pill(self, painter: QPainter, left: float, text: str, *, strong: bool) -> float:
         metrics = QFontMetricsF(self.font())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.scratch import ScratchFolder
@@ -56,15 +57,14 @@ class Viewer(QWidget):
         self._on_layout()
 
     def _arrange(self) -> None:
-        panes = QHBoxLayout()
-        panes.setContentsMargins(0, 0, 0, 0)
-        panes.setSpacing(3)
-        panes.addWidget(self.raw_pane, 1)
-        panes.addWidget(self.denoised_pane, 1)
+        self._panes = QHBoxLayout()
+        self._panes.setContentsMargins(0, 0, 0, 0)
+        self._panes.addWidget(self.raw_pane, 1)
+        self._panes.addWidget(self.denoised_pane, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(panes, 1)
+        layout.addLayout(self._panes, 1)
         layout.addWidget(self.frame_bar)
 
     def _connect(self) -> None:
@@ -85,6 +85,11 @@ class Viewer(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(720, 520)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        # Both panes are equally wide to the pixel, so that a fitted image has one zoom: the gap takes the odd one.
+        self._panes.setSpacing(3 if self.width() % 2 else 4)
+        super().resizeEvent(event)
 
     @property
     def meta(self) -> MovieMeta | None:
@@ -127,6 +132,14 @@ class Viewer(QWidget):
         self._pictures = dict.fromkeys(PaneKind)
         self.state.show_movie(0, 0, 0)
         self._on_layout()
+
+    def shut(self) -> None:
+        """Ask for nothing more: the window closes."""
+        self.player.stop()
+        self._meta = None
+        self._refresh_soon.stop()
+        self._raw_feed.set_source(None)
+        self._result_feed.set_source(None)
 
     def set_result(self, source: FileSource | None) -> None:
         """Show a finished result in the denoised pane, or none."""
@@ -210,6 +223,7 @@ class Viewer(QWidget):
         self.raw_pane.setVisible(layout is not Layout.DENOISED)
         self.denoised_pane.setVisible(layout is not Layout.RAW)
         self.raw_pane.show_controls(self._meta is not None)
+        self.frame_bar.setVisible(self._meta is not None)
         self._show_panes()
         self._refresh_soon.start()
 
@@ -290,7 +304,7 @@ class Viewer(QWidget):
         words = {
             PictureKind.RAW: self.tr("Raw · {0}"),
             PictureKind.DRAFT: self.tr("Draft · {0} · {1}"),
-            PictureKind.LANDED: self.tr("Denoised, run under way · {0} · {1}"),
+            PictureKind.LANDED: self.tr("Denoised so far · {0} · {1}"),
             PictureKind.RESULT: self.tr("Denoised · {0} · {1}"),
         }
         return words[picture.kind].format(number, picture.label)
