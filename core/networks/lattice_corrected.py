@@ -39,18 +39,25 @@ def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
     return blur(image * mask) / blur(mask).clamp(min=1e-6)
 
 
-class _Pair(nn.Sequential):
+class _Pair(nn.Module):
+    """Two 3x3 convolutions with ReLU; large activations are bounded place by place, small ones pass as they are.
+
+    The bound, x / sqrt(1 + mean over channels of x^2), looks at no other place: tiles and frames agree. Without it the
+    deep levels grow without limit and die in the first hundred steps at any useful rate.
+    """
+
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, 3, padding=1),
-            nn.ReLU(inplace=True),
-        )
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu_(self.second(functional.relu_(self.first(x))))
+        return x * torch.rsqrt(1 + (x * x).mean(1, keepdim=True))
 
 
 class CorrectingUNet(nn.Module):
-    """Plain UNet without norms (He initialisation, last layer zero); the sides must divide by 2^(levels - 1)."""
+    """Plain UNet (He initialisation, last layer zero); the sides must divide by 2^(levels - 1)."""
 
     def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...]) -> None:
         super().__init__()

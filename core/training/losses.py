@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_FLOOR = 0.003
+_FLOOR = 0.01
 _BLOCK = 16
 _BLOCK_WEIGHT = 0.2
 
