@@ -23,7 +23,6 @@ _PARSER_ERRORS = (
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -40,6 +39,13 @@ def typed_errors(path: str, doing: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise unreadable(path, error) from error
+    except MemoryError as error:
+        raise MovieError.about(
+            path,
+            f"There is not enough memory; {doing} failed.",
+            "Close other programs, or work on a region of the movie.",
+            "out-of-memory",
+        ) from error
     except _PARSER_ERRORS as error:
         raise Malformed.about(path, f"The file seems to be damaged; {doing} failed: {reason(error)}.") from error
 

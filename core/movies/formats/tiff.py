@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import re
 import struct
 import threading
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ _EER = {65000, 65001, 65002}
 # A frame decodes to at most this, and to at most this many times the file: beyond, its header lies.
 _LARGEST_FRAME = 2 << 30
 _LARGEST_RATIO = 20_000
+# A description that claims more images than this, and than there are pages, lies.
+_MOST_CLAIMED = 1_000_000
+_LONGEST_DESCRIPTION = 1 << 24
 
 
 class Page(Protocol):
@@ -110,7 +114,8 @@ class _Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread and record.levelno >= logging.ERROR:
-            self.texts.append(record.getMessage())
+            # tifffile begins with the name of its own object.
+            self.texts.append(re.sub(r"<tifffile\.[^>]*> *", "", record.getMessage()))
 
 
 @contextmanager
@@ -146,6 +151,7 @@ def _entry(file: RandomAccessFile, tiff: tifffile.TiffFile, stack: Stack, compla
 def _series(tiff: tifffile.TiffFile) -> list[Any]:
     """The series; of a file whose list of images is broken, the readable images that are like the first."""
     try:
+        _check_claims(tiff)
         return list(tiff.series)
     except (tifffile.TiffFileError, struct.error, ValueError, IndexError) as error:
         logging.getLogger("tifffile").error("%s", error)
@@ -163,6 +169,20 @@ def _series(tiff: tifffile.TiffFile) -> list[Any]:
     first = pages[0]
     shape = (len(pages), *first.shape)
     return [tifffile.TiffPageSeries(pages, shape, first.dtype, "I" + first.axes, kind="generic")]
+
+
+def _check_claims(tiff: tifffile.TiffFile) -> None:
+    """Refuse a description that claims more images than there can be: tifffile makes a list of that length."""
+    most = max(_MOST_CLAIMED, len(tiff.pages))
+    text = tiff.pages.first.description[:_LONGEST_DESCRIPTION]
+    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", text):
+        sizes = [int(size) for size in re.findall(r'\bSize[ZCT]="(\d{1,18})"', pixels)]
+        if math.prod(sizes) > most:
+            raise ValueError(f"the description claims {math.prod(sizes)} images")
+    for shape in re.findall(r'"shape":\s*\[([\d,\s]+)\]', text):
+        sizes = [int(size) for size in shape.split(",") if size.strip()]
+        if math.prod(sizes) > most * max(1, tiff.pages.first.size):
+            raise ValueError(f"the description claims an array of {shape}")
 
 
 def _stacks(file: RandomAccessFile, tiff: tifffile.TiffFile, place: int, series: Any) -> list[Stack]:
@@ -248,9 +268,10 @@ def _source(file: RandomAccessFile, stack: Stack) -> tuple[FrameSource, int]:
     if page.is_contiguous and one_block:
         # All planes follow the first one; also in an ImageJ file above 4 GB, which lists one page only.
         first = int(page.dataoffsets[0])
-        frames = sum(1 for _ in _complete(file, [first + plane * frame_bytes for plane in stack.planes], frame_bytes))
-        offsets: Sequence[int] = [first + plane * frame_bytes for plane in stack.planes[:frames]]
-        return StridedSource(file, stored, stack.height, stack.width, offsets), frames
+        held = max(0, file.size - first) // frame_bytes if first > 0 else 0
+        there = range(stack.planes.start, min(stack.planes.stop, held), stack.planes.step)
+        places = range(first + there.start * frame_bytes, first + there.stop * frame_bytes, there.step * frame_bytes)
+        return StridedSource(file, stored, stack.height, stack.width, places), len(there)
     pages = [series.pages[plane] for plane in stack.planes]
     if page.is_contiguous and all(item is not None and _in_one_piece(item, frame_bytes) for item in pages):
         offsets = [int(item.dataoffsets[0]) for item in pages]

@@ -228,3 +228,26 @@ def test_not_a_movie_lets_the_file_go(tmp_path: Path) -> None:
     with pytest.raises(NotAMovie):
         open_movie(path)
     assert path not in _held()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="long paths are a setting of Windows")
+def test_long_path_in_a_read_only_folder_opens(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["a folder with a rather long name, as holders of grants have them"] * 4)
+    folder.mkdir(parents=True)
+    path = write_dm4(folder / "é.dm4", ramp((2, 3, 4)))
+    assert len(str(path)) > 280
+    folder.chmod(0o500)
+    with open_movie(path) as movie:
+        assert movie.shape == (2, 3, 4)
+    folder.chmod(0o700)
+
+
+def test_want_of_memory_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: Any) -> None:
+        raise MemoryError
+
+    with open_movie(write_mrc(tmp_path / "a.mrc", ramp((2, 3, 4)))) as movie:
+        monkeypatch.setattr("core.movies.sources.np.empty", exhausted)
+        with pytest.raises(MovieError, match="memory") as caught:
+            movie.frame(0)
+    assert caught.value.info.code == "out-of-memory"

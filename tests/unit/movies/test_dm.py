@@ -246,3 +246,13 @@ def test_file_opens_where_ncempy_is_absent(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(witness.ncempy_io, "load", lambda _: None)
     with open_movie(write_dm4(tmp_path / "a.dm4", ramp((3, 5, 7)))) as movie:
         assert movie.meta.issues == ()
+
+
+def test_groups_of_more_tags_than_a_byte_counts_are_read(tmp_path: Path) -> None:
+    tags = {"plane info": [{"added": float(number)} for number in range(300)], "Microscope Info": {"Voltage": 8e4}}
+    path = write_dm3(tmp_path / "a.dm3", ramp((2, 4, 6)), image_tags=tags)
+    with open_movie(path) as movie:
+        assert movie.meta.voltage_kv == 80
+        assert movie.meta.issues == ()
+        assert movie.tags()["ImageList.1.ImageTags.plane info.299.added"] == 299
+    assert witness.dm_pixels(str(path)) is not None

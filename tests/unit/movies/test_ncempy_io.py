@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +19,9 @@ _ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> None:
+def _fresh() -> Iterator[None]:
+    ncempy_io.load.cache_clear()
+    yield
     ncempy_io.load.cache_clear()
 
 

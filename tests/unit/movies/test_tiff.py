@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +286,29 @@ def test_tags_are_there_on_demand(tmp_path: Path) -> None:
     tifffile.imwrite(path, ramp((3, 4, 5)), imagej=True, metadata={"axes": "TYX"})
     with open_movie(path) as movie:
         assert movie.tags()["ImageDescription"].startswith("ImageJ=")
+
+
+@pytest.mark.parametrize("frames", [3, 1])
+@pytest.mark.parametrize("dialect", ["ImageJ", "OME", "tifffile"])
+def test_description_that_claims_two_thousand_million_frames_allocates_nothing(
+    tmp_path: Path, dialect: str, frames: int
+) -> None:
+    texts = {
+        "ImageJ": "ImageJ=1.54f\nimages=2000000000\nframes=2000000000\n",
+        "OME": '<?xml version="1.0"?>'
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels DimensionOrder="XYCZT" ID="Pixels:0" SizeC="1" SizeT="2000000000" SizeX="5" SizeY="4" SizeZ="1"'
+        ' Type="uint16"><TiffData/></Pixels></Image></OME>',
+        "tifffile": '{"shape": [2000000000, 4, 5]}',
+    }
+    pixels = ramp((frames, 4, 5))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata=None, description=texts[dialect])
+    tracemalloc.start()
+    with open_movie(path) as movie:
+        assert movie.meta.frames in (1, frames)
+        assert movie.meta.issues
+        np.testing.assert_array_equal(movie.frame(0), pixels[0])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16e6
