@@ -36,6 +36,8 @@ class Listener:
             TextColumn("{task.fields[rest]}"),
             console=console,
             transient=True,
+            # Elsewhere it would leave empty lines behind.
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._last_line = time.monotonic()
