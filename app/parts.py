@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-
-from PySide6.QtCore import QTimer
 
 from app.project_browser.memory import Memory
 from app.scratch import ScratchFolder
 from app.settings.keeper import SettingsKeeper
-from app.settings.settings import settings_path
 from core.projects import default_project_path, open_or_begin
 
 
@@ -27,11 +23,10 @@ class Parts:
     closed: bool = field(default=False, init=False)
 
     @classmethod
-    def real(cls) -> Parts:
-        """The real ones. No child is started yet: that comes after the window is shown."""
+    def real(cls, settings: SettingsKeeper) -> Parts:
+        """The real ones. No child is started yet."""
         from app.processes import EngineClient, ReaderClient
 
-        settings = SettingsKeeper(settings_path())
         return cls(
             reader=ReaderClient(timeout_s=settings.now.reader_timeout_s),
             engine=EngineClient(),
@@ -40,16 +35,10 @@ class Parts:
             settings=settings,
         )
 
-    def start_soon(self, then: Callable[[], None]) -> None:
-        """Start the children once the window has been painted, then go on."""
-        QTimer.singleShot(0, lambda: self._start(then))
-
-    def _start(self, then: Callable[[], None]) -> None:
-        if self.closed:
-            return
+    def start(self) -> None:
+        """Start the children."""
         self.reader.start()
         self.engine.start()
-        then()
 
     def close(self) -> None:
         """End the children and tidy up."""

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QRect, QSettings, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QByteArray, QEvent, QRect, QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -29,7 +30,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMessageBox,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -37,20 +37,25 @@ from PySide6.QtWidgets import (
 
 from app.actions.action_info import ActionId
 from app.actions.registry import ActionRegistry
-from app.job_queue.denoise_panel import DenoisePanel
-from app.job_queue.progress_panel import ProgressPanel
-from app.job_queue.run import Run
 from app.messages.notice_bar import HistoryDialog, NoticeBar
 from app.messages.notices import Notices
-from app.parts import Parts
-from app.project_browser.browser import Browser
-from app.project_browser.library import MovieLibrary
-from app.smoke import smoke
+from app.settings.keeper import SettingsKeeper
+from app.settings.settings import settings_path
+from app.smoke import Smoke, smoke
 from app.theme.colours import apply_scheme
 from app.viewer.empty_page import DropHighlight, EmptyPage
 from app.viewer.view_state import Layout
-from app.viewer.viewer import Viewer
-from app.workspace import Workspace
+
+if TYPE_CHECKING:
+    from app.interior import Interior
+    from app.job_queue.denoise_panel import DenoisePanel
+    from app.job_queue.progress_panel import ProgressPanel
+    from app.job_queue.run import Run
+    from app.parts import Parts
+    from app.project_browser.browser import Browser
+    from app.project_browser.library import MovieLibrary
+    from app.viewer.viewer import Viewer
+    from app.workspace import Workspace
 
 STEP = 10
 
@@ -59,78 +64,131 @@ class MainWindow(QMainWindow):
     """The window. `parts` are the processes, the project and the settings it works with."""
 
     closed = Signal()
+    first_painted = Signal()
+    moved_in = Signal()
 
-    def __init__(self, parts: Parts, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: SettingsKeeper, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._parts = parts
+        self._settings = settings
+        self._parts: Parts | None = None
+        self._interior: Interior | None = None
+        self._painted = False
         self.setWindowTitle("Quietbeam")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(False)
         self.notices = Notices(self)
-        self.library = MovieLibrary(parts.reader, parts.folder, self)
-        self.browser = Browser(self.library, self)
-        self.viewer = Viewer(parts.reader, parts.folder, self)
-        self.panel = DenoisePanel(self)
-        self.progress = ProgressPanel(self)
         self.notice_bar = NoticeBar(self.notices, self)
-        self.workspace = Workspace(
-            self.library,
-            self.browser,
-            self.viewer,
-            self.panel,
-            parts.engine,
-            parts.folder,
-            parts.memory,
-            parts.settings,
-            self.notices,
-            self,
-        )
         self.registry = ActionRegistry(self._callbacks(), self)
         self._arrange()
-        self._connect()
         self._take_settings()
         self._restore_geometry()
+        self._settings.changed.connect(self._take_settings)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._take_settings)
         self.set_engine_status(self.tr("Engine starting…"))
 
+    def move_in(self, parts: Parts) -> None:
+        """Build what the window holds, once it has been painted."""
+        from app.interior import Interior
+
+        self._parts = parts
+        interior = self._interior = Interior(parts, self.notices, self)
+        self.pages.addWidget(interior.viewer)
+        self._movies_dock.setWidget(interior.browser)
+        self._denoise_dock.setWidget(interior.side)
+        interior.browser.offer([self.registry[ActionId.REMOVE_MOVIE]])
+        workspace = interior.workspace
+        workspace.run_changed.connect(self._on_run_changed)
+        workspace.engine_status_changed.connect(self.set_engine_status)
+        workspace.movie_count_changed.connect(lambda count: self.pages.setCurrentIndex(1 if count else 0))
+        interior.progress.cancel_wanted.connect(workspace.runs.cancel)
+        interior.progress.again_wanted.connect(workspace.go_on)
+        interior.progress.folder_wanted.connect(_show_in_folder)
+        interior.viewer.state.layout_changed.connect(self._on_layout)
+        self._on_layout(interior.viewer.state.layout)
+        self._take_settings()
+
+    @property
+    def settings(self) -> SettingsKeeper:
+        """What the user prefers."""
+        return self._settings
+
+    @property
+    def _inside(self) -> Interior:
+        if self._interior is None:
+            raise RuntimeError("the window is empty before move_in")
+        return self._interior
+
+    @property
+    def library(self) -> MovieLibrary:
+        """The movies."""
+        return self._inside.library
+
+    @property
+    def browser(self) -> Browser:
+        """The list of movies."""
+        return self._inside.browser
+
+    @property
+    def viewer(self) -> Viewer:
+        """The panes."""
+        return self._inside.viewer
+
+    @property
+    def panel(self) -> DenoisePanel:
+        """The form of a job."""
+        return self._inside.panel
+
+    @property
+    def progress(self) -> ProgressPanel:
+        """How the run stands."""
+        return self._inside.progress
+
+    @property
+    def workspace(self) -> Workspace:
+        """What joins them."""
+        return self._inside.workspace
+
     def _callbacks(self) -> dict[ActionId, Callable[..., None]]:
-        state = self.viewer.state
         return {
             ActionId.OPEN_FILES: self._choose_files,
             ActionId.OPEN_FOLDER: self._choose_folder,
-            ActionId.REMOVE_MOVIE: self.workspace.remove_current,
+            ActionId.REMOVE_MOVIE: lambda: self.workspace.remove_current(),
             ActionId.QUIT: self._quit,
-            ActionId.FIT: state.fit,
-            ActionId.FULL_SIZE: lambda: state.set_zoom(1.0),
+            ActionId.FIT: lambda: self.viewer.state.fit(),
+            ActionId.FULL_SIZE: lambda: self.viewer.state.set_zoom(1.0),
             ActionId.ZOOM_IN: lambda: self.viewer.zoom_by(1.25),
             ActionId.ZOOM_OUT: lambda: self.viewer.zoom_by(0.8),
-            ActionId.SHOW_RAW: lambda: state.set_layout(Layout.RAW),
-            ActionId.SHOW_DENOISED: lambda: state.set_layout(Layout.DENOISED),
-            ActionId.SIDE_BY_SIDE: lambda: state.set_layout(Layout.SIDE_BY_SIDE),
-            ActionId.AUTO_CONTRAST: self.viewer.auto_contrast,
-            ActionId.PLAY: self.viewer.player.toggle,
-            ActionId.NEXT_FRAME: lambda: state.set_frame(state.frame + 1),
-            ActionId.PREVIOUS_FRAME: lambda: state.set_frame(state.frame - 1),
-            ActionId.FORWARD: lambda: state.set_frame(state.frame + STEP),
-            ActionId.BACK: lambda: state.set_frame(state.frame - STEP),
-            ActionId.FIRST_FRAME: lambda: state.set_frame(0),
-            ActionId.LAST_FRAME: lambda: state.set_frame(state.frames - 1),
-            ActionId.FOLLOW: lambda on: self._parts.settings.change(follow_landing_frames=on),
-            ActionId.DRAFT: self.workspace.set_draft_follows,
-            ActionId.DENOISE: self.panel.button.click,
-            ActionId.CANCEL: self.workspace.runs.cancel,
-            ActionId.THEME_SYSTEM: lambda: self._parts.settings.change(theme="system"),
-            ActionId.THEME_LIGHT: lambda: self._parts.settings.change(theme="light"),
-            ActionId.THEME_DARK: lambda: self._parts.settings.change(theme="dark"),
+            ActionId.SHOW_RAW: lambda: self.viewer.state.set_layout(Layout.RAW),
+            ActionId.SHOW_DENOISED: lambda: self.viewer.state.set_layout(Layout.DENOISED),
+            ActionId.SIDE_BY_SIDE: lambda: self.viewer.state.set_layout(Layout.SIDE_BY_SIDE),
+            ActionId.AUTO_CONTRAST: lambda: self.viewer.auto_contrast(),
+            ActionId.PLAY: lambda: self.viewer.player.toggle(),
+            ActionId.NEXT_FRAME: lambda: self._step(1),
+            ActionId.PREVIOUS_FRAME: lambda: self._step(-1),
+            ActionId.FORWARD: lambda: self._step(STEP),
+            ActionId.BACK: lambda: self._step(-STEP),
+            ActionId.FIRST_FRAME: lambda: self.viewer.state.set_frame(0),
+            ActionId.LAST_FRAME: lambda: self.viewer.state.set_frame(self.viewer.state.frames - 1),
+            ActionId.FOLLOW: lambda on: self._settings.change(follow_landing_frames=on),
+            ActionId.DRAFT: lambda on: self.workspace.set_draft_follows(on),
+            ActionId.DENOISE: lambda: self.panel.button.click(),
+            ActionId.CANCEL: lambda: self.workspace.runs.cancel(),
+            ActionId.THEME_SYSTEM: lambda: self._settings.change(theme="system"),
+            ActionId.THEME_LIGHT: lambda: self._settings.change(theme="light"),
+            ActionId.THEME_DARK: lambda: self._settings.change(theme="dark"),
             ActionId.MESSAGES: self._show_messages,
             ActionId.KEYS: self._show_keys,
             ActionId.ABOUT: self._show_about,
         }
 
+    def _step(self, frames: int) -> None:
+        state = self.viewer.state
+        state.set_frame(state.frame + frames)
+
     def _arrange(self) -> None:
         self.empty_page = EmptyPage(self.registry[ActionId.OPEN_FILES], self.registry[ActionId.OPEN_FOLDER], self)
         self.pages = QStackedWidget(self)
         self.pages.addWidget(self.empty_page)
-        self.pages.addWidget(self.viewer)
         centre = QWidget(self)
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -138,21 +196,8 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.notice_bar)
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
-        self._add_dock("movies", self.tr("Movies"), self.browser, Qt.DockWidgetArea.LeftDockWidgetArea)
-        side = QWidget(self)
-        side_layout = QVBoxLayout(side)
-        side_layout.setContentsMargins(0, 0, 0, 0)
-        side_layout.addWidget(self.panel)
-        side_layout.addWidget(self.progress)
-        side_layout.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidget(side)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setMinimumWidth(self.fontMetrics().averageCharWidth() * 44)
-        self._add_dock("denoise", self.tr("Denoise"), scroll, Qt.DockWidgetArea.RightDockWidgetArea)
+        self._movies_dock = self._add_dock("movies", self.tr("Movies"), Qt.DockWidgetArea.LeftDockWidgetArea)
+        self._denoise_dock = self._add_dock("denoise", self.tr("Denoise"), Qt.DockWidgetArea.RightDockWidgetArea)
         self.registry.fill_menus(self.menuBar())
         self.tool_bar = self.addToolBar(self.tr("Tools"))
         self.tool_bar.setObjectName("tools")
@@ -166,13 +211,15 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.engine_status)
         self.statusBar().setSizeGripEnabled(False)
         self.drop_highlight = DropHighlight(self)
-        self.browser.offer([self.registry[ActionId.REMOVE_MOVIE]])
+        self.registry[ActionId.CANCEL].setEnabled(False)
 
-    def _add_dock(self, name: str, title: str, content: QWidget, area: Qt.DockWidgetArea) -> None:
+    def _add_dock(self, name: str, title: str, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(name)
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(content)
+        room = QWidget(dock)
+        room.setMinimumWidth(self.fontMetrics().averageCharWidth() * 40)
+        dock.setWidget(room)
         label = QLabel(title, dock)
         label.setContentsMargins(12, 8, 12, 6)
         label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -181,20 +228,7 @@ class MainWindow(QMainWindow):
         label.setFont(font)
         dock.setTitleBarWidget(label)
         self.addDockWidget(area, dock)
-
-    def _connect(self) -> None:
-        workspace = self.workspace
-        workspace.run_changed.connect(self._on_run_changed)
-        workspace.engine_status_changed.connect(self.set_engine_status)
-        workspace.movie_count_changed.connect(lambda count: self.pages.setCurrentIndex(1 if count else 0))
-        self.progress.cancel_wanted.connect(workspace.runs.cancel)
-        self.progress.again_wanted.connect(workspace.go_on)
-        self.progress.folder_wanted.connect(_show_in_folder)
-        self._parts.settings.changed.connect(self._take_settings)
-        self.viewer.state.layout_changed.connect(self._on_layout)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._take_settings)
-        self._on_layout(self.viewer.state.layout)
-        self.registry[ActionId.CANCEL].setEnabled(False)
+        return dock
 
     def open_paths(self, paths: list[str]) -> None:
         """Add files and folders to the list."""
@@ -205,16 +239,18 @@ class MainWindow(QMainWindow):
         self.engine_status.setText(text)
 
     def _take_settings(self, *_: object) -> None:
-        settings = self._parts.settings.now
+        settings = self._settings.now
         application = QApplication.instance()
         if isinstance(application, QApplication):
             apply_scheme(application, settings.theme)
+            self._refresh_colours()
         self.registry[ActionId.FOLLOW].setChecked(settings.follow_landing_frames)
         theme = {"system": ActionId.THEME_SYSTEM, "light": ActionId.THEME_LIGHT, "dark": ActionId.THEME_DARK}
         self.registry[theme[settings.theme]].setChecked(True)
-        self.viewer.player.set_speed(settings.frames_per_s)
-        if settings.device != self.panel.device:
-            self.panel.set_device(settings.device)
+        if self._interior is not None:
+            self.viewer.player.set_speed(settings.frames_per_s)
+            if settings.device != self.panel.device:
+                self.panel.set_device(settings.device)
 
     def _on_layout(self, layout: Layout) -> None:
         shown = {
@@ -231,14 +267,22 @@ class MainWindow(QMainWindow):
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
         if event.type() == QEvent.Type.ApplicationPaletteChange and hasattr(self, "empty_page"):
-            self.registry.refresh_icons()
-            self.empty_page.refresh_icons()
+            self._refresh_colours()
+
+    def _refresh_colours(self) -> None:
+        """Icons and the accented button take their colours from the palette when they are made: make them again."""
+        self.registry.refresh_icons()
+        self.empty_page.refresh_icons()
+        self.notice_bar.refresh_icons()
+        if self._interior is not None:
             self.viewer.frame_bar.refresh_icons()
-            self.notice_bar.refresh_icons()
             self.panel.refresh_colours()
 
     def event(self, event: QEvent) -> bool:
-        """Let a focused button or box have the space bar, which otherwise plays."""
+        """Tell of the first paint; let a focused button or box have the space bar, which otherwise plays."""
+        if event.type() == QEvent.Type.Paint and not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self.first_painted.emit)
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             focused = QApplication.focusWidget()
             if event.key() == Qt.Key.Key_Space and isinstance(focused, QAbstractButton | QComboBox):
@@ -247,12 +291,12 @@ class MainWindow(QMainWindow):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat() and self._interior is not None:
             self.viewer.state.blink(True)
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat() and self._interior is not None:
             self.viewer.state.blink(False)
         super().keyReleaseEvent(event)
 
@@ -282,15 +326,16 @@ class MainWindow(QMainWindow):
             self.drop_highlight.setGeometry(self.rect())
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        if self.workspace.runs.active and not self._may_stop_run():
+        if self._interior is not None and self.workspace.runs.active and not self._may_stop_run():
             event.ignore()
             return
         geometry = QSettings("quietbeam", "quietbeam")
         geometry.setValue("window/geometry", self.saveGeometry())
         geometry.setValue("window/state", self.saveState())
-        self.workspace.close()
-        self.viewer.shut()
-        self._parts.close()
+        if self._interior is not None and self._parts is not None:
+            self.workspace.close()
+            self.viewer.shut()
+            self._parts.close()
         self.closed.emit()
         super().closeEvent(event)
 
@@ -374,18 +419,25 @@ def run(paths: list[str]) -> int:
     application.setOrganizationName("quietbeam")
     application.setStyle("Fusion")
     application.setWindowIcon(QIcon(str(resources.files("resources") / "icons" / "quietbeam.png")))
-    parts = Parts.real()
-    window = MainWindow(parts)
+    window = MainWindow(SettingsKeeper(settings_path()))
     watcher = smoke(window)
-    if watcher:
-        watcher.expect("engine", parts.engine.ready)
-        if paths:
-            watcher.expect("picture", window.viewer.picture_shown)
+    if watcher is not None:
+        watcher.expect("ready", window.moved_in)
+    window.first_painted.connect(lambda: _begin(window, paths, watcher))
     window.show()
-    parts.start_soon(lambda: _begin(window, paths))
     return application.exec()
 
 
-def _begin(window: MainWindow, paths: list[str]) -> None:
+def _begin(window: MainWindow, paths: list[str], watcher: Smoke | None) -> None:
+    from app.parts import Parts
+
+    parts = Parts.real(window.settings)
+    window.move_in(parts)
+    if watcher is not None:
+        watcher.expect("engine", parts.engine.ready)
+        if paths:
+            watcher.expect("picture", window.viewer.picture_shown)
+    window.moved_in.emit()
+    parts.start()
     window.workspace.restore()
     window.open_paths(paths)

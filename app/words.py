@@ -59,6 +59,8 @@ def rate_text(rate: float, unit: str = "frames") -> str:
 
 def length_text(value: float, unit: str) -> str:
     """A length with three significant digits in a fitting unit (pm, nm, µm)."""
+    if unit == "1/nm":
+        unit = "nm⁻¹"
     if unit == "nm":
         if abs(value) >= 1000:
             value, unit = value / 1000, "µm"

@@ -75,7 +75,6 @@ class Workspace(QObject):
         self._select_next_added = False
         self._draft_later = QTimer(self)
         self._draft_later.setSingleShot(True)
-        self._draft_later.setInterval(DRAFT_DELAY_MS)
         self._draft_later.timeout.connect(self._ask_draft)
         self._connect()
 
@@ -256,11 +255,11 @@ class Workspace(QObject):
     def _on_view_changed(self) -> None:
         self._panel.set_visible_region(self._viewer.visible_region())
         if self._draft_follows:
-            self._draft_later.start()
+            self._draft_later.start(DRAFT_DELAY_MS)
 
     def _on_picture_shown(self, picture: Picture) -> None:
         if picture.kind is PictureKind.RAW and self._draft_follows and not self._draft_later.isActive():
-            self._draft_later.start()
+            self._draft_later.start(DRAFT_DELAY_MS)
 
     def _on_picture_failed(self, error: ErrorInfo) -> None:
         for result in self._shown.results if self._shown is not None else []:
@@ -274,7 +273,7 @@ class Workspace(QObject):
         self._settings.change(model=name)
         self._viewer.set_draft(None)
         if self._draft_follows:
-            self._draft_later.start()
+            self._draft_later.start(DRAFT_DELAY_MS)
 
     def _ask_draft(self) -> None:
         entry = self._shown

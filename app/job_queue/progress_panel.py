@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.elided_label import ElidedLabel
 from app.job_queue.run import Run, RunState
-from app.viewer.pane import ElidedLabel
 from app.words import bytes_text, count_text, duration_text, frames_text, rate_text
 
 FLAGGED_ABOVE = 4.0

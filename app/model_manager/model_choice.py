@@ -19,6 +19,7 @@ class ModelChoice(QWidget):
         self._cards: dict[str, ModelCard] = {}
         self.combo = QComboBox(self)
         self.combo.setAccessibleName(self.tr("Model"))
+        self.combo.view().setAccessibleName(self.tr("Models to choose from"))
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setMinimumContentsLength(12)
         self.summary = QLabel(self)

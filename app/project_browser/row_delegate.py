@@ -72,7 +72,8 @@ class RowDelegate(QStyledItemDelegate):
             painter.restore()
         else:
             broken = row.movie.problem is not None
-            name = "mdi6.image-broken-variant" if broken else "mdi6.timer-sand"
+            described = "mdi6.image-outline" if row.movie.meta is not None else "mdi6.timer-sand"
+            name = "mdi6.image-broken-variant" if broken else described
             inner = box.adjusted(14, 14, -14, -14).toRect()
             icon(name, QColor("#e5796f" if broken else "#9aa1a9")).paint(painter, inner)
         if row.movie.meta is not None and row.movie.meta.truncated and row.movie.problem is None:

@@ -78,7 +78,7 @@ class RowModel(QAbstractListModel):
             problem = row.result.problem
             if problem is not None:
                 return problem.what, problem.advice
-            return self.tr("{0} · {1}").format(row.result.model_title, frames_text(row.result.frames)), ""
+            return self.tr("{0} · {1}").format(frames_text(row.result.frames), row.result.model_title), ""
         movie = row.movie
         if movie.problem is not None:
             return movie.problem.what, movie.problem.advice

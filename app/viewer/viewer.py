@@ -198,8 +198,10 @@ class Viewer(QWidget):
 
     def shows_better_than_draft(self) -> bool:
         """Whether this frame is denoised already."""
-        picture = self._pictures[PaneKind.DENOISED]
-        return picture is not None and picture.kind is not PictureKind.DRAFT and picture.frame == self.state.frame
+        source, landed, frame = self._result_feed.source, self._landed, self.state.frame
+        if source is not None and source.frame_map.to_result(frame) is not None:
+            return True
+        return landed is not None and frame in landed
 
     def is_settled(self) -> bool:
         """Whether everything wished for is shown."""

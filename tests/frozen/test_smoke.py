@@ -76,6 +76,6 @@ def test_window_starts_shows_the_sample_and_leaves(command: Run, sample: Path, t
     assert said.is_file(), run.stdout + run.stderr
     came = json.loads(said.read_text(encoding="utf-8"))
     # The reader and the engine are the same program in other roles: both answered.
-    assert set(came) == {"shown", "picture", "engine"}
+    assert set(came) == {"shown", "ready", "picture", "engine"}
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr

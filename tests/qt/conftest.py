@@ -121,7 +121,8 @@ def open_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
         window.resize(1280, 800)
         with qtbot.waitExposed(window):
             window.show()
-        parts.start_soon(window.workspace.restore)
+        parts.start()
+        window.workspace.restore()
         qtbot.waitUntil(lambda: window.panel.models.current_name() != "")
         return Desk(window, parts, qtbot)
 
@@ -149,12 +150,14 @@ def fake_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
             memory=Memory(open_or_begin(tmp_path / "fakes.qbproj")),
             settings=SettingsKeeper(tmp_path / "settings.json"),
         )
-        window = MainWindow(parts)
+        window = MainWindow(parts.settings)
+        window.move_in(parts)
         close_windows.append(window)
         window.resize(1280, 800)
         with qtbot.waitExposed(window):
             window.show()
-        parts.start_soon(window.workspace.restore)
+        parts.start()
+        window.workspace.restore()
         qtbot.waitUntil(lambda: window.panel.models.current_name() != "", timeout=20_000)
         return Desk(window, parts, qtbot)
 

@@ -29,7 +29,9 @@ def make_window(folder: Path, theme: str = "light") -> tuple[MainWindow, Parts]:
         settings=SettingsKeeper(folder / "settings.json"),
     )
     parts.settings.change(theme=theme)
-    return MainWindow(parts), parts
+    window = MainWindow(parts.settings)
+    window.move_in(parts)
+    return window, parts
 
 
 def tell_empty(window: MainWindow, parts: Parts, wait: Wait) -> None:

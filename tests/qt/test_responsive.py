@@ -123,10 +123,13 @@ def test_the_watchdog_bites(desk: Desk, qtbot: QtBot) -> None:
         while time.thread_time() < end:
             pass
 
-    dog = Watchdog()
-    with pytest.raises(AssertionError, match="ms of CPU"), dog:
-        desk.window.resize(900, 700)
-        QTimer.singleShot(5, desk.window, work)
-        qtbot.wait(60)
-        desk.window.resize(1000, 700)
-        qtbot.wait(60)
+    def be_watched() -> None:
+        with Watchdog():
+            desk.window.resize(900, 700)
+            QTimer.singleShot(5, desk.window, work)
+            qtbot.wait(60)
+            desk.window.resize(1000, 700)
+            qtbot.wait(60)
+
+    with pytest.raises(AssertionError, match="ms of CPU"):
+        be_watched()

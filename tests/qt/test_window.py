@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
@@ -20,7 +23,9 @@ def focusable(window: QWidget) -> list[QWidget]:
     return [
         widget
         for widget in window.findChildren(QWidget)
-        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.objectName().startswith("qt_")
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.focusProxy() is None
+        and not widget.objectName().startswith("qt_")
     ]
 
 
@@ -36,7 +41,7 @@ def test_every_focusable_widget_has_a_name_for_assistive_technology(desk: Desk) 
         # The editor inside a spin box answers with the box's name.
         and not (isinstance(widget, QLineEdit) and widget.parentWidget().accessibleName())
     ]
-    assert nameless == []
+    assert [(widget, widget.parentWidget()) for widget in nameless] == []
 
 
 def test_the_image_describes_itself_in_words(desk: Desk) -> None:
@@ -60,6 +65,13 @@ def test_tab_goes_from_the_list_over_the_viewer_to_the_form(desk: Desk) -> None:
     places += [order.index(w) for w in (window.panel.all_frames, window.panel.output, window.panel.button)]
     places += [order.index(window.progress.cancel)]
     assert places == sorted(places)
+
+
+def test_the_first_paint_needs_nothing_heavy() -> None:
+    heavy = ("numpy", "pyqtgraph", "torch", "sqlite3", "core.protocol.engine")
+    code = f"import sys, app.window; print([name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_no_two_actions_share_a_key() -> None:
