@@ -37,7 +37,7 @@ _MOST_CHECKED = 4096
 class Series:
     """What the header says. `offsets` and `tags` are of the valid elements.
 
-    `described` tells whether the descriptions of the dimensions lie within the file.
+    `bounded` tells whether counts and descriptions lie within the file, so that a reader who believes them may read.
     """
 
     kind: int
@@ -45,7 +45,7 @@ class Series:
     valid: int
     offsets: tuple[int, ...]
     tags: tuple[int, ...]
-    described: bool
+    bounded: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_series(file: RandomAccessFile) -> Series:
         raise Malformed.about(file.path, f"The SER file claims {valid} of {total} elements.")
     code, size = ("q", 8) if version == 0x0220 else ("i", 4)
     (table,) = struct.unpack_from("<" + code, head, 22)
-    valid = min(valid, total)
+    claimed, valid = valid, min(valid, total)
     if table < 0 or table > file.size:
         raise Truncated.about(file.path, "The SER file ends before its table of offsets.")
     # A claimed 2^31 elements must not allocate anything: what fits into the file decides.
@@ -94,7 +94,8 @@ def read_series(file: RandomAccessFile) -> Series:
     tags_at = table + total * size
     tagged = max(0, min(held, (file.size - tags_at) // size)) if tags_at < file.size else 0
     tags = struct.unpack(f"<{tagged}{code}", file.read(tags_at, tagged * size)) if tagged else ()
-    return Series(kind, total, valid, offsets, tags, _described(file, 22 + size, table))
+    bounded = claimed <= total and held == valid and _described(file, 22 + size, table)
+    return Series(kind, total, valid, offsets, tags, bounded)
 
 
 def _described(file: RandomAccessFile, at: int, end: int) -> bool:
@@ -254,7 +255,7 @@ def _issues(
         issues.append(Issue(level="info", code="stopped-early", text=text))
     if settings.problem is not None:
         issues.append(Issue(level="info", code="emi", text=settings.problem))
-    if series.described and frames == series.valid <= _MOST_CHECKED:
+    if series.bounded and frames == series.valid <= _MOST_CHECKED:
         found = witness.ser_offsets(file.path)
         if found is not None and found != list(series.offsets):
             issues.append(witness.disagreement("the images"))

@@ -168,14 +168,19 @@ def test_empty_series_says_that_nothing_was_recorded(tmp_path: Path) -> None:
         open_movie(path)
 
 
-def test_two_thousand_million_claimed_elements_allocate_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("total", "valid"), [(2**31 - 1, 2**31 - 1), (2**31 - 1, 2), (2, 2**31 - 1)])
+def test_two_thousand_million_claimed_elements_allocate_nothing(tmp_path: Path, total: int, valid: int) -> None:
     path = write_ser(tmp_path / "a_1.ser", ramp((2, 3, 4)))
     data = bytearray(path.read_bytes())
-    data[14:22] = struct.pack("<2i", 2**31 - 1, 2**31 - 1)
+    data[14:22] = struct.pack("<2i", total, valid)
     path.write_bytes(bytes(data))
+    tracemalloc.start()
     with open_movie(path) as movie:
         assert movie.meta.frames == 2
-        assert movie.meta.truncated
+        assert movie.meta.truncated == (min(total, valid) > 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16e6
 
 
 @pytest.mark.parametrize(
