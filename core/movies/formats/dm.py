@@ -254,7 +254,7 @@ def _issues(file: RandomAccessFile, tree: TagTree, image: Image, frames: int, de
     elif tree.damage is not None:
         text = f"the tags are damaged ({tree.damage}); calibrations may be missing"
         issues.append(Issue(level="warning", code="tags-damaged", text=text))
-    elif tree.order == "<" and len(tree.values) <= witness.MOST_TAGS:
+    elif tree.order == "<" and not tree.unusual and len(tree.values) <= witness.MOST_TAGS:
         found = witness.dm_pixels(file.path)
         if found is not None and (image.data.offset, image.data.claimed_bytes) not in found:
             issues.append(witness.disagreement("the pixels"))

@@ -51,6 +51,8 @@ class TagTree:
         Long arrays, pixels among them.
     damage : str or None
         Why the walk ended early; what was found before is kept.
+    unusual : bool
+        Holds arrays in which a less careful reader would lose its way: nested ones, or 2 GB and more in a DM3.
     """
 
     version: int
@@ -58,6 +60,7 @@ class TagTree:
     values: dict[str, Value] = field(default_factory=dict)
     arrays: dict[str, ArrayAt] = field(default_factory=dict)
     damage: str | None = None
+    unusual: bool = False
 
     def number(self, path: str) -> float | None:
         """A number, or None."""
@@ -209,6 +212,7 @@ class _Walker:
                 raise _Cut(f"a structure of unknown fields at byte {self._at}")
             return 0, sum(_SIZES[item] for item in types)
         if kind == _ARRAY and depth < 4:
+            self.tree.unusual = True
             _, size = self._item(depth + 1)
             return 0, size * self._size()
         raise _Cut(f"an array of unknown type {kind} at byte {self._at}")
@@ -217,6 +221,8 @@ class _Walker:
         kind, size = self._item()
         count = self._size()
         total = count * size
+        if not self._wide and total >= 1 << 31:
+            self.tree.unusual = True
         offset = self._at
         short = total <= _SHORT_ARRAY_BYTES and not path.endswith(".Data")
         if short and kind == 4:
