@@ -50,7 +50,7 @@ class MovieLibrary(QObject):
         self.entries: list[MovieEntry] = []
         self._to_describe: deque[MovieEntry] = deque()
         self._to_picture: deque[MovieEntry] = deque()
-        self._under_way: tuple[int, MovieEntry] | None = None
+        self._under_way: tuple[int, MovieEntry, bool] | None = None
         reader.answered.connect(self._on_answered)
         reader.crashed.connect(self._on_crashed)
 
@@ -119,12 +119,12 @@ class MovieLibrary(QObject):
                 identity = self._reader.thumbnail(
                     path=entry.path, dataset=entry.dataset, size=THUMBNAIL_PX, scratch=self._scratch, slot=0
                 )
-            self._under_way = (identity, entry)
+            self._under_way = (identity, entry, describing)
 
     def _on_answered(self, event: object) -> None:
         if self._under_way is None or getattr(event, "id", None) != self._under_way[0]:
             return
-        entry = self._under_way[1]
+        _, entry, describing = self._under_way
         self._under_way = None
         if entry in self.entries:
             if isinstance(event, Described):
@@ -132,7 +132,7 @@ class MovieLibrary(QObject):
             elif isinstance(event, Pixels):
                 entry.thumbnail = self._picture(event)
                 self.changed.emit(entry)
-            elif isinstance(event, ReaderFailed) and entry.meta is None:
+            elif isinstance(event, ReaderFailed) and describing:
                 self.mark_broken(entry, event.error)
         if isinstance(event, ReaderFailed):
             # The reader may have died over it: what it lost is told next, and must not take the next question along.
@@ -170,10 +170,10 @@ class MovieLibrary(QObject):
     def _on_crashed(self, path: str, _log_tail: str) -> None:
         if self._under_way is None:
             return
-        entry = self._under_way[1]
+        _, entry, describing = self._under_way
         self._under_way = None
         if entry in self.entries:
-            if entry.path == path and entry.meta is None:
+            if entry.path == path and describing:
                 self.mark_broken(
                     entry,
                     ErrorInfo(
@@ -184,5 +184,5 @@ class MovieLibrary(QObject):
                     ),
                 )
             elif entry.path != path:
-                (self._to_describe if entry.meta is None else self._to_picture).appendleft(entry)
+                (self._to_describe if describing else self._to_picture).appendleft(entry)
         self._ask_next()

@@ -4,7 +4,7 @@ loop, and only as far as the test lets them. The real clients with fake children
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -114,6 +114,7 @@ class StandInReader(QObject):
     answered = Signal(object)
     crashed = Signal(str, str)
     restarted = Signal()
+    gone: ClassVar[set[str]] = set()
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,6 +155,10 @@ class StandInReader(QObject):
     def describe(self, *, path: str, dataset: str | None) -> int:
         number = self._note("describe", {"path": path, "dataset": dataset})
         name = Path(path).name
+        if path in self.gone:
+            error = ErrorInfo(code="not-found", what="This file is not there.", path=path, advice="Look for it.")
+            self._answer(ReaderFailed(id=number, error=error))
+            return number
         if "broken" in name:
             error = ErrorInfo(
                 code="not-a-movie",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.job_queue.run import RunState
+from app.project_browser.row_model import Role
 from app.viewer.picture import PictureKind
 from tests.qt.conftest import Desk
+from tests.qt.stand_ins import StandInReader
 
 
 def close(desk: Desk) -> None:
@@ -105,3 +108,17 @@ def test_the_window_comes_back_where_it_was_if_a_screen_is_there(open_desk: Call
     back = open_desk()
     screens = QGuiApplication.screens()
     assert any(screen.availableGeometry().intersects(back.window.geometry()) for screen in screens)
+
+
+def test_a_movie_that_is_gone_says_so(
+    open_desk: Callable[[], Desk], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_desk()
+    first.open("a.dm4")
+    close(first)
+    monkeypatch.setattr(StandInReader, "gone", {"/data/a.dm4"})
+    second = open_desk()
+    entry = second.window.library.entries[0]
+    qtbot.waitUntil(lambda: entry.problem is not None)
+    assert second.window.browser.rows.index(0).data(Role.DETAIL) == "This file is not there."
+    assert "This file is not there." in second.window.viewer.raw_pane.view.message

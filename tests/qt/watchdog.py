@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -49,6 +51,15 @@ class Watchdog(QObject):
         dispatcher.awake.disconnect(self._on_awake)
         if error is None:
             self.check()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Measure without judging."""
+        self.__enter__()
+        try:
+            yield
+        finally:
+            self.__exit__(Exception, Exception(), None)
 
     def check(self) -> None:
         """Fail with the event after which it took too long."""
