@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +24,18 @@ from core.movies.errors import MovieError, WriteFailed, unwritable
 from core.movies.registry import open_movie
 from core.movies.writers.tiff_directory import Directory, Scale, description, directories
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 DATA_OFFSET = 4096
 _LAYOUT_AT = 64
 _CLASSIC_LIMIT = (1 << 32) - (1 << 20)
 # A page in the list of images takes less than this, the description less than that.
 _PAGE_BYTES = 320
 _DESCRIPTION_BYTES = 1 << 18
+_LOCK_AT = 1 << 40
 _TYPES = ("float32", "uint16", "uint8")
 
 
@@ -145,6 +152,13 @@ class TiffMovieWriter:
         existed = self.partial.exists()
         try:
             self._file = os.open(self.partial, flags, 0o666)
+            if not _locked(self._file):
+                raise WriteFailed.about(
+                    self.path,
+                    "Another run is writing this result at this moment.",
+                    "Wait until it has ended, or choose another name.",
+                    "output-exists",
+                )
             if resume and self._read(_LAYOUT_AT, len(layout)) == layout:
                 self.resumed = True
             else:
@@ -328,6 +342,23 @@ class TiffMovieWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the file for this writer; False if another writer has it. The system lets go when the process dies."""
+    try:
+        if sys.platform == "win32":
+            # Windows locks bytes, and for everybody: one far behind any data.
+            os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        # Some network drives know no locks; better a result without one than none.
+        return True
+    return True
 
 
 def read_provenance(path: str | Path) -> dict[str, Any] | None:

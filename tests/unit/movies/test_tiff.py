@@ -312,3 +312,11 @@ def test_description_that_claims_two_thousand_million_frames_allocates_nothing(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16e6
+
+
+def test_event_lists_of_a_falcon_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.eer"
+    tifffile.imwrite(path, ramp((4, 5)), photometric="minisblack", metadata=None)
+    _patch(path, 259, 65001)
+    with pytest.raises(Unsupported, match="EER"):
+        open_movie(path)

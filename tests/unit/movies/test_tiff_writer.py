@@ -244,6 +244,19 @@ def test_result_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pyte
         assert movie.shape == (2, 3, 4)
 
 
+def test_two_runs_never_write_one_result(tmp_path: Path) -> None:
+    path, frame = tmp_path / "a.tif", np.ones((3, 4), np.float32)
+    with TiffMovieWriter.create(path, (2, 3, 4)) as first:
+        first.write(0, frame)
+        for resume in (True, False):
+            with pytest.raises(WriteFailed, match="Another run") as caught:
+                TiffMovieWriter.create(path, (2, 3, 4), resume=resume)
+            assert caught.value.info.advice
+        np.testing.assert_array_equal(first.read(0), frame)
+    with TiffMovieWriter.create(path, (2, 3, 4)) as second:
+        assert second.resumed
+
+
 def test_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(WriteFailed) as caught:
         TiffMovieWriter.create(tmp_path / "no" / "a.tif", (2, 3, 4))
