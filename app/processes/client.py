@@ -45,6 +45,7 @@ class Client(QObject):
         self._limit = RestartLimit()
         self._garbage = 0
         self._again = False
+        self._closed = False
         self._state = ClientState.STOPPED
         self._quiet = QTimer(self)
         self._quiet.setSingleShot(True)
@@ -70,13 +71,15 @@ class Client(QObject):
 
     def start(self) -> None:
         """Start the child; one that runs is left alone."""
+        self._closed = False
         if not self._child.running:
             self._limit.forget()
             self._again = False
             self._begin()
 
     def shutdown(self) -> None:
-        """End the child for good; blocks for less than a second."""
+        """End the child for good; blocks for less than a second. What is asked after that is not heard."""
+        self._closed = True
         self._quiet.stop()
         self._outbox.clear()
         self._set_state(ClientState.STOPPED)
@@ -90,6 +93,8 @@ class Client(QObject):
 
     def _send(self, message: BaseModel) -> None:
         """Send a message, now or once the child is ready; a child that was given up is started again."""
+        if self._closed:
+            return
         line = message.model_dump_json().encode()
         if self._state in (ClientState.READY, ClientState.SILENT):
             self._child.write(line)

@@ -64,11 +64,11 @@ def compute(request: DenoiseRequest, store: ModelStore, as_json: bool = False) -
         with listener.listening():
             return run(request, store, listener)
     except (Cancelled, KeyboardInterrupt) as error:
-        of = f"{listener.done} of {listener.total} frames" if listener.total else "no frame"
-        advice = "Run the same command again to go on from there." if listener.done else "Nothing was written."
-        info = ErrorInfo(code="cancelled", what=f"Stopped; {of} finished and kept.", advice=advice)
-        if not listener.done:
-            info = ErrorInfo(code="cancelled", what="Stopped before the first frame.")
+        if listener.done:
+            what = f"Stopped; {listener.done} of {listener.total} frames finished and kept."
+            info = ErrorInfo(code="cancelled", what=what, advice="Run the same command again to go on from there.")
+        else:
+            info = ErrorInfo(code="cancelled", what="Stopped before a frame was finished.")
         stderr().print(info.sentence())
         if as_json:
             print_json({"error": info.model_dump(mode="json")})

@@ -19,7 +19,7 @@ BAD_INPUT = 2
 FAILED = 1
 STOPPED = 130
 # The user can't mend these by another argument.
-_NOT_THE_INPUT = {"out-of-memory", "disk-full", "crash", "internal", "device-failed", "diverged"}
+_NOT_THE_INPUT = {"out-of-memory", "disk-full", "crash", "internal", "diverged"}
 
 log = logging.getLogger("quietbeam")
 

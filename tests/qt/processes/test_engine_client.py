@@ -162,7 +162,7 @@ def test_engine_that_ends_at_once_is_given_up_with_its_words(make: Make, qtbot: 
 
 
 def test_silence_is_told_once_and_stop_brings_a_new_engine(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
-    client = make(fake_engine("hang", at=1, once=tmp_path / "once"), silence_s=1.0)
+    client = make(fake_engine("hang", at=1, once=tmp_path / "once"), silence_s=3.0)
     heard = Heard(client)
     client.send_job(denoise(tmp_path))
     with qtbot.waitSignal(client.silent, timeout=TIMEOUT):
@@ -220,6 +220,18 @@ def test_shutdown_ends_a_hanging_engine_within_a_second(make: Make, qtbot: QtBot
     assert _is_zombie(pid)
     assert client.state is ClientState.STOPPED
     assert "crashed" not in heard.signals
+
+
+def test_nothing_is_started_by_what_is_asked_after_the_shutdown(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
+    client = make(fake_engine(delay=30))
+    with qtbot.waitSignal(client.ready, timeout=TIMEOUT):
+        number = client.send_job(denoise(tmp_path))
+    client.shutdown()
+    client.cancel(number)
+    client.list_models()
+    client.send_job(denoise(tmp_path))
+    assert client.pid == 0
+    assert client.state is ClientState.STOPPED
 
 
 def test_draft_waits_in_scratch(make: Make, qtbot: QtBot, scratch: Scratch) -> None:

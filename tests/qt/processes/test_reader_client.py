@@ -106,7 +106,7 @@ def test_many_evil_files_do_not_wear_the_reader_out(make: Make, qtbot: QtBot) ->
 
 
 def test_file_that_hangs_is_given_up_after_the_timeout_and_the_next_one_is_read(make: Make, qtbot: QtBot) -> None:
-    client = make(fake_reader("hang", name="far"), timeout_s=0.6)
+    client = make(fake_reader("hang", name="far"), timeout_s=2.0)
     heard = Heard(client)
     client.start()
     with qtbot.waitSignal(client.state_changed, timeout=TIMEOUT):
@@ -122,7 +122,7 @@ def test_file_that_hangs_is_given_up_after_the_timeout_and_the_next_one_is_read(
 
 
 def test_slow_answers_in_a_row_are_no_hang(make: Make, qtbot: QtBot) -> None:
-    client = make(fake_reader("slow", delay=0.3), timeout_s=1.0)
+    client = make(fake_reader("slow", delay=0.5), timeout_s=2.0)
     heard = Heard(client)
     numbers = [client.describe(f"{n}.dm4") for n in range(5)]
     qtbot.waitUntil(lambda: len(heard.answers) == 5, timeout=TIMEOUT)
