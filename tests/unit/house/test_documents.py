@@ -60,3 +60,28 @@ def test_changelog_names_the_version_of_the_project() -> None:
     version = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     assert version
     assert f"## {version.group(1)}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_version_is_the_same_everywhere() -> None:
+    import core
+
+    assert f'\nversion = "{core.__version__}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_manual_names_every_option_of_denoise_and_no_other() -> None:
+    from typer.main import get_command
+
+    from core.cli.app import app
+
+    known = {
+        option
+        for parameter in get_command(app).commands["denoise"].params  # type: ignore[attr-defined]
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    manual = (ROOT / "docs" / "manual" / "README.md").read_text(encoding="utf-8")
+    section = manual.split("## Denoising")[1].split("\n## ")[0]
+    told = set(re.findall(r"--[a-z-]+", section))
+    assert told <= known
+    # -o stands for --output, and --help is everywhere.
+    assert known - told <= {"--help", "--output"}
