@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, Frames
-from core.denoising.methods.registry import find_method
+from core.denoising.methods.registry import Method, find_method
 from core.denoising.pipeline import Job, denoise_block
-from core.denoising.planning import prepare
+from core.denoising.planning import Prepared, prepare, prepare_again
 from core.denoising.scaling import choose_scale
 from core.denoising.source import RequestMovie, Selection, sample_frames, select, wanted_region
 from core.denoising.telling import Told
@@ -24,15 +24,36 @@ from core.protocol.denoise import (
     DraftResult,
     EstimateResult,
     FrameRange,
+    Notice,
 )
+from core.protocol.movie import MovieMeta
 from core.views import percentiles
 
 
-def draft(request: DraftRequest, store: ModelStore, context: RunContext) -> tuple[DraftResult, Frames]:
+@dataclass
+class KeptDraft:
+    """What drafts of one movie by one model share: network, scale, choices. Held by whoever asks for drafts.
+
+    With it, a draft of another place or frame reads one frame and computes; without, each begins from nothing.
+    """
+
+    key: tuple[object, ...] = ()
+    prepared: Prepared | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def draft(
+    request: DraftRequest, store: ModelStore, context: RunContext, kept: KeptDraft | None = None
+) -> tuple[DraftResult, Frames]:
     """Denoise one frame, or a region of one, at once.
 
     `request.frame` counts in the source; with `sum_frames`, the sum begins there (or as late as the movie allows).
     Scale and choices are those of the whole movie, so that the draft shows what the whole run will give there.
+
+    Parameters
+    ----------
+    kept : KeptDraft, optional
+        What an earlier draft left; used where it fits, and renewed.
 
     Returns
     -------
@@ -46,20 +67,26 @@ def draft(request: DraftRequest, store: ModelStore, context: RunContext) -> tupl
     """
     began = time.monotonic()
     told = Told(context)
+    kept = KeptDraft() if kept is None else kept
     with open_movie(request.source, request.dataset) as movie:
         region = wanted_region(request.region, movie.meta)
         whole = select(movie.meta, FrameRange(), request.sum_frames)
         first = max(0, min(request.frame, movie.meta.frames - request.sum_frames))
-        selection = Selection((first,), request.sum_frames, ((0, 1),), 0)
         method = find_method(request.model, store)
-        scale, notices = choose_scale(
-            movie.meta, sample_frames(movie, whole), request.counts_per_electron, request.black_level
-        )
-        told.tell(*notices)
-        context.check()
-        prepared, notices = prepare(RequestMovie(movie, whole, scale), method, request.device, region, context)
-        told.tell(*notices)
-        one = RequestMovie(movie, selection, scale)
+        key = _key(request, movie.meta, method)
+        if kept.key == key and kept.prepared is not None:
+            scale = kept.prepared.plan.scale
+            told.tell(*kept.notices)
+            prepared = prepare_again(kept.prepared, RequestMovie(movie, whole, scale), region, context)
+        else:
+            frames = sample_frames(movie, whole)
+            scale, notices = choose_scale(movie.meta, frames, request.counts_per_electron, request.black_level)
+            context.check()
+            source = RequestMovie(movie, whole, scale)
+            prepared, more = prepare(source, method, request.device, region, context)
+            told.tell(*notices, *more)
+            kept.key, kept.prepared, kept.notices = key, prepared, (*notices, *more)
+        one = RequestMovie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
         array = one.line.stored(denoise_block(job, one.block(0, 1), context.check)[0])
@@ -112,6 +139,12 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         device=prepared.plan.device,
         device_name=prepared.plan.device_name,
     )
+
+
+def _key(request: DraftRequest, meta: MovieMeta, method: Method) -> tuple[object, ...]:
+    """Return what must be equal for two drafts to share their beginnings."""
+    asked = (request.dataset, request.sum_frames, request.counts_per_electron, request.black_level, request.device)
+    return (meta.path, meta.fingerprint, meta.frames, method.name, method.version, method.weights_sha256, *asked)
 
 
 def _timed(job: Job, block: Block, context: RunContext) -> float:

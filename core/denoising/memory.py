@@ -9,7 +9,7 @@ import psutil
 MB = 1 << 20
 _TILE_SHARE = 4
 _TILE_MOST_CPU = 600 * MB
-_QUEUE_MOST = 128 * MB
+_QUEUE_MOST = 96 * MB
 _GROUPS = Path("/sys/fs/cgroup")
 
 

@@ -20,6 +20,7 @@ from core.protocol.denoise import DeviceChoice, Notice, Plan, Region
 
 _EXACT_IN_BFLOAT16 = 256.0
 _BATCH_MOST = 16
+_SKIP = 4
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ def prepare(
         A device that was asked for can't be used, or the given plan is not one for this method.
     """
     notices: list[Notice] = []
+    if given is not None and (given.model, given.weights_sha256) != (method.name, method.weights_sha256):
+        raise denoise_error(
+            "no-model",
+            f"The plan was made for the model {given.model} {given.model_version}, with other weights than the "
+            f"{method.name} {method.version} that is installed.",
+            movie.meta.path,
+            "Install that model, or run without the plan.",
+        )
     if given is not None:
         device, _ = pick_device(_as_choice(given.device) if method.on_torch else "cpu")
         precision: str = given.dtype
@@ -97,6 +106,18 @@ def prepare(
         scale=movie.scale,
     )
     return Prepared(plan, method, denoiser, state), tuple(notices)
+
+
+def prepare_again(prepared: Prepared, movie: RequestMovie, region: Region | None, context: RunContext) -> Prepared:
+    """Use a method again that is ready for this movie, for another region and another context: nothing is read."""
+    plan = prepared.plan
+    torch.set_num_threads(plan.threads)
+    state = prepared.denoiser.prepare(movie, context, plan.parameters)
+    device, _ = pick_device(_as_choice(plan.device))
+    budget = tile_budget(device.kind, free_bytes(device))
+    tile, batch, _ = _tile(movie, state.geometry, region, budget, None, device.kind)
+    sizes = {"tile_height": tile.height, "tile_width": tile.width, "halo": tile.halo, "batch": batch}
+    return Prepared(plan.model_copy(update=sizes), prepared.method, prepared.denoiser, state)
 
 
 def smaller(plan: Plan, geometry: Geometry, height: int, width: int, region: Region | None) -> Plan | None:
@@ -137,7 +158,7 @@ def _precision(method: Method, device: Device, movie: RequestMovie) -> str:
         return "float32"
     if not method.whole_network_lowered:
         return "bfloat16"
-    electrons = movie.block(0, 1).electrons
+    electrons = movie.block(0, 1).electrons[0, ::_SKIP, ::_SKIP]
     return "bfloat16" if float(np.quantile(electrons, 0.999)) <= _EXACT_IN_BFLOAT16 else "float32"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.denoising.context import RunContext
 from core.denoising.denoiser import Frames
-from core.denoising.drafting import draft, estimate
+from core.denoising.drafting import KeptDraft, draft, estimate
 from core.denoising.errors import denoise_error
 from core.denoising.frame_list import FrameList, ListHeader, list_path
 from core.denoising.methods.registry import find_method
@@ -29,7 +29,7 @@ from core.movies.errors import unwritable
 from core.movies.writers.tiff import TiffMovieWriter, partial_path
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, Notice, Plan
 
-__all__ = ["denoise_movie", "draft", "estimate"]
+__all__ = ["KeptDraft", "denoise_movie", "draft", "estimate"]
 
 
 def denoise_movie(request: DenoiseRequest, store: ModelStore, context: RunContext) -> DenoiseResult:

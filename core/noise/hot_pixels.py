@@ -10,6 +10,7 @@ _DEVIATIONS = 8.0
 _STANDS_OUT = 3.0
 _MOST = 0.002
 _SIDE = 2
+_STRIP = 512
 
 
 def anscombe(electrons: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -39,11 +40,7 @@ def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     size = 2 * _SIDE + 1
     if min(height, width) < size:
         return none
-    around = ndimage.uniform_filter(electrons, size, mode="mirror", output=np.float32)
-    around = (around * size**2 - electrons) / (size**2 - 1)
-    # The deviation without a root a pixel: n > (z / 2 + sqrt(m + 3/8))^2 - 3/8.
-    limit = np.square(np.sqrt(np.maximum(around, 0) + 0.375) + _DEVIATIONS / 2) - 0.375
-    rows, columns = np.nonzero(electrons > limit)
+    rows, columns = _candidates(electrons, size)
     if len(rows) == 0 or len(rows) > max(16, 4 * _MOST * electrons.size):
         return none
     padded = np.pad(electrons, _SIDE, mode="reflect")
@@ -61,3 +58,20 @@ def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         return none
     none[rows[hot], columns[hot]] = True
     return none
+
+
+def _candidates(electrons: npt.NDArray[np.float32], size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return rows and columns of pixels far above the mean around them, found strip by strip to save memory."""
+    rows, columns = [], []
+    for top in range(0, electrons.shape[0], _STRIP):
+        first, last = max(0, top - _SIDE), min(electrons.shape[0], top + _STRIP + _SIDE)
+        strip = electrons[first:last]
+        around = ndimage.uniform_filter(strip, size, mode="mirror", output=np.float32)
+        around = (around * size**2 - strip) / (size**2 - 1)
+        # The deviation without a root a pixel: n > (z / 2 + sqrt(m + 3/8))^2 - 3/8.
+        limit = np.square(np.sqrt(np.maximum(around, 0) + 0.375) + _DEVIATIONS / 2) - 0.375
+        inner = slice(top - first, min(top + _STRIP, electrons.shape[0]) - first)
+        found_rows, found_columns = np.nonzero(strip[inner] > limit[inner])
+        rows.append(found_rows + top)
+        columns.append(found_columns)
+    return np.concatenate(rows), np.concatenate(columns)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from core.denoising.context import RunContext
-from core.denoising.denoiser import Block, ElectronMovie, Geometry, Needs, State
+from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 from core.denoising.devices import Device
 from core.denoising.methods.torch_runner import TorchRunner
 from core.networks.binning_choice import choose_binning
 from core.networks.lattice_corrected import LatticeCorrectedNet
 
 _LOOKS = 4
+_LOOK_SIDE = 1536
 _LEAST_MEAN = 1e-3
 # Measured: a binned px costs this much (windows, candidates, the UNet's activations), a px of the frame that much.
 _BYTES_PER_BINNED_PIXEL = {"bfloat16": 1000.0, "float32": 1300.0}
@@ -65,9 +66,17 @@ class LatticeDenoiser:
         frames = []
         for frame in np.unique(np.linspace(0, movie.frames - 1, _LOOKS).astype(int)):
             context.check()
-            frames.append(movie.block(int(frame), int(frame) + 1).electrons[0])
+            whole = movie.block(int(frame), int(frame) + 1).electrons[0]
+            # A copy: a view would keep the whole frame, and four frames of 4k are 256 MB.
+            frames.append(_middle(whole).copy())
         size = None
         if movie.meta.pixel_size is not None and movie.meta.pixel_unit == "nm":
             size = float(np.mean(movie.meta.pixel_size))
         with torch.inference_mode():
             return choose_binning(torch.from_numpy(np.stack(frames)).clamp(min=0), size)
+
+
+def _middle(frame: Frames) -> Frames:
+    """Return the middle of a large frame."""
+    top, left = (max(0, (length - _LOOK_SIDE) // 2) for length in frame.shape)
+    return frame[top : top + _LOOK_SIDE, left : left + _LOOK_SIDE]

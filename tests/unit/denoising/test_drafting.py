@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.denoising.context import Cancelled
-from core.denoising.run import denoise_movie, draft, estimate
-from core.movies import open_movie
+from core.denoising.run import KeptDraft, denoise_movie, draft, estimate
+from core.movies import Movie, open_movie
 from core.movies.writers import needed_bytes
 from core.protocol.denoise import DraftRequest, Region, Scratch
 
@@ -48,6 +48,30 @@ def test_a_draft_of_a_sum_begins_at_its_frame_and_stays_in_the_movie(tmp_path, s
     for frame, first in ((1, 1), (4, 2)):
         _, array = draft(asked(source, "gaussian", frame=frame, sum_frames=3), store, Listener())
         assert array.mean() == pytest.approx(frames[first : first + 3].sum(axis=0).mean(), rel=1e-3)
+
+
+def test_a_second_draft_of_a_movie_reads_one_frame_and_gives_the_same(tmp_path, store, monkeypatch):
+    source = write_movie(tmp_path / "a.tif", frames=5, size=(110, 90))
+    kept = KeptDraft()
+    region = Region(y0=10, y1=50, x0=3, x1=60)
+    draft(asked(source, frame=0), store, Listener(), kept)
+    read, frame = [], Movie.frame
+    monkeypatch.setattr(Movie, "frame", lambda self, index: read.append(index) or frame(self, index))
+    _, again = draft(asked(source, frame=3, region=region), store, Listener(), kept)
+    assert read == [3]
+    _, fresh = draft(asked(source, frame=3, region=region), store, Listener())
+    assert np.array_equal(again, fresh)
+
+
+def test_what_was_kept_of_another_movie_or_request_is_not_used(tmp_path, store):
+    kept = KeptDraft()
+    sources = [write_movie(tmp_path / f"{size}.tif", frames=3, size=(size, 64)) for size in (48, 80)]
+    for source in sources:
+        for gain in (None, 2.0):
+            request = asked(source, frame=1, counts_per_electron=gain)
+            _, shared = draft(request, store, Listener(), kept)
+            _, fresh = draft(request, store, Listener())
+            assert np.array_equal(shared, fresh)
 
 
 def test_a_draft_can_be_cancelled(tmp_path, store):
