@@ -147,7 +147,7 @@ def test_file_cut_anywhere_is_flagged_or_refused(tmp_path: Path, writer: str) ->
     whole = _WRITERS[writer](tmp_path / writer, pixels).read_bytes()
     path = tmp_path / ("cut" + Path(writer).suffix)
     refused = 0
-    for length in {*range(1, 64), *range(64, len(whole), max(1, len(whole) // 150))}:
+    for length in {*range(1, 64), *range(64, len(whole), max(1, len(whole) // 90))}:
         path.write_bytes(whole[:length])
         try:
             with open_movie(path) as movie:
@@ -160,7 +160,7 @@ def test_file_cut_anywhere_is_flagged_or_refused(tmp_path: Path, writer: str) ->
 
 
 @pytest.mark.parametrize("writer", _WRITERS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bytes_end_in_a_typed_error_or_a_movie(tmp_path: Path, writer: str, data: st.DataObject) -> None:
     original = tmp_path / writer
