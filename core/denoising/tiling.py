@@ -70,11 +70,6 @@ class Grid:
         return sum(window.pixels for window in self.windows)
 
 
-def aligned_halo(geometry: Geometry) -> int:
-    """Return the halo on the grid of origins; 0 where the method sees the whole frame."""
-    return 0 if geometry.halo is None else _up(geometry.halo, geometry.origin_divisor)
-
-
 def make_grid(height: int, width: int, region: Region | None, geometry: Geometry, tile: Tile) -> Grid:
     """Cut a frame.
 
@@ -109,7 +104,7 @@ def fit_tile(height: int, width: int, region: Region | None, geometry: Geometry,
 
     Where even the smallest possible tile is larger, the smallest is returned.
     """
-    halo = aligned_halo(geometry)
+    halo = geometry.halo or 0
     whole = Tile(_up(height, geometry.size_divisor), _up(width, geometry.size_divisor), halo)
     if geometry.halo is None:
         return whole
@@ -127,9 +122,8 @@ def fit_tile(height: int, width: int, region: Region | None, geometry: Geometry,
 
 def tile_of_side(height: int, width: int, geometry: Geometry, side: int) -> Tile:
     """Return a tile of about `side` px a side, halo included: what a user typed."""
-    halo = aligned_halo(geometry)
-    least = 2 * halo + geometry.origin_divisor
-    size = max(least, _up(side, geometry.origin_divisor))
+    halo = geometry.halo or 0
+    size = _up(max(side, 2 * halo + geometry.origin_divisor), geometry.origin_divisor)
     whole_height, whole_width = _up(height, geometry.size_divisor), _up(width, geometry.size_divisor)
     if geometry.halo is None:
         return Tile(whole_height, whole_width, halo)
@@ -163,7 +157,7 @@ def place(result: npt.NDArray[np.float32], denoised: npt.NDArray[np.float32], wi
 
 def _spans(length: int, first: int, last: int, size: int, halo: int, divisor: int) -> list[Span]:
     """Cut one direction: cores follow each other from `first` to `last`, windows lie inside ``0:length``."""
-    size = max(size, 2 * halo + divisor)
+    size = max(size, _up(2 * halo + divisor, divisor))
     out: list[Span] = []
     core = first
     while core < last:
@@ -189,15 +183,15 @@ def _costs(length: int, first: int, last: int, halo: int, divisor: int) -> list[
 
 def _sizes(length: int, halo: int, divisor: int) -> list[int]:
     """Return window sizes that cut a length evenly into 1, 2, 3 ... parts, largest first."""
-    least = 2 * halo + divisor
-    sizes = [length]
+    least = _up(2 * halo + divisor, divisor)
+    sizes = {length} | ({least} if least < length else set())
     for parts in range(2, 65):
-        size = max(least, _up(-(-(length + 2 * halo * (parts - 1)) // parts), divisor))
-        if size < sizes[-1]:
-            sizes.append(size)
-    if least < sizes[-1]:
-        sizes.append(least)
-    return sizes
+        # Where a halo is no multiple of the grid, a window may have to begin up to a step before it.
+        for overlap in (2 * halo, 2 * halo + divisor - 1):
+            size = _up(-(-(length + overlap * (parts - 1)) // parts), divisor)
+            if least < size < length:
+                sizes.add(size)
+    return sorted(sizes, reverse=True)
 
 
 def _up(value: int, divisor: int) -> int:

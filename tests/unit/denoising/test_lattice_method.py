@@ -1,0 +1,54 @@
+"""Lattice-corrected networks in the pipeline: binning once a movie, the whole frame's mean in every tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.denoising.run import denoise_movie
+from core.movies import open_movie
+from core.protocol.denoise import Region
+
+from .helpers import Listener, install, request, write_movie
+
+
+@pytest.fixture
+def store(tmp_path):
+    return install(tmp_path / "models", "lattice", "lattice-corrected", {"channels": [4, 4], "windows": [16]})
+
+
+def read(path) -> np.ndarray:
+    with open_movie(path) as movie:
+        return movie.region(slice(None))
+
+
+def test_tiles_and_regions_give_what_the_whole_frame_gives(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=1, size=(331, 150))
+    whole = denoise_movie(request(source, "lattice", output=str(tmp_path / "whole.tif")), store, Listener())
+    expected = read(whole.output)
+    tolerance = 1e-4 if whole.plan.dtype == "float32" else 0.02
+    tiled = denoise_movie(request(source, "lattice", output=str(tmp_path / "t.tif"), tile=260), store, Listener())
+    assert tiled.plan.tile_height < 331
+    assert np.allclose(read(tiled.output), expected, atol=tolerance * expected.max())
+    region = Region(y0=201, y1=300, x0=11, x1=60)
+    part = denoise_movie(request(source, "lattice", output=str(tmp_path / "p.tif"), region=region), store, Listener())
+    assert np.allclose(read(part.output), expected[:, 201:300, 11:60], atol=tolerance * expected.max())
+
+
+def test_the_binning_is_chosen_once_recorded_and_followed(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=3, size=(96, 96))
+    first = denoise_movie(request(source, "lattice"), store, Listener())
+    chosen = first.plan.parameters["binning"]
+    assert chosen in {1, 2, 4, 8}
+    other = first.plan.model_copy(update={"parameters": {"binning": 2 if chosen != 2 else 1}})
+    again = denoise_movie(request(source, "lattice", output=str(tmp_path / "b.tif"), plan=other), store, Listener())
+    assert again.plan == other
+    assert not np.array_equal(read(again.output), read(first.output))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (31, 64)])
+def test_small_frames_pass(tmp_path, store, size):
+    source = write_movie(tmp_path / "a.tif", frames=1, size=size)
+    result = denoise_movie(request(source, "lattice"), store, Listener())
+    assert read(result.output).shape == (1, *size)
+    assert np.isfinite(read(result.output)).all()
