@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
         workspace.engine_status_changed.connect(self.set_engine_status)
         workspace.movie_count_changed.connect(lambda count: self.pages.setCurrentIndex(1 if count else 0))
         interior.progress.cancel_wanted.connect(workspace.runs.cancel)
-        interior.progress.again_wanted.connect(workspace.go_on)
+        interior.progress.again_wanted.connect(lambda: workspace.go_on())
         interior.progress.folder_wanted.connect(_show_in_folder)
         interior.viewer.state.layout_changed.connect(self._on_layout)
         self._on_layout(interior.viewer.state.layout)

@@ -31,7 +31,7 @@ from app.viewer.viewer import Viewer
 from app.words import frames_text
 from core.projects import JobState
 from core.protocol.base import ErrorInfo
-from core.protocol.denoise import DenoiseRequest, Notice
+from core.protocol.denoise import DenoiseRequest, DeviceChoice, Notice
 from core.protocol.engine import EngineReady, ModelsListed
 from core.protocol.movie import MovieMeta
 
@@ -317,14 +317,14 @@ class Workspace(QObject):
         self._panel.set_running(True)
         self._show_denoised(entry, None)
 
-    def go_on(self) -> None:
-        """Start the run that stopped again, from its finished frames."""
+    def go_on(self, device: DeviceChoice | None = None) -> None:
+        """Start the run that stopped again, from its finished frames; on another device if one is given."""
         run = self.runs.run
         entry = self._library.find(run.request.source, run.request.dataset) if run is not None else None
         if run is None or entry is None or self.runs.active:
             return
         self._notices.withdraw("run")
-        self.runs.go_on()
+        self.runs.go_on(device)
         run.record = self._memory.job_begun(run.request, entry)
         self._panel.set_running(True)
         if entry is self._shown:
@@ -341,6 +341,9 @@ class Workspace(QObject):
             self._viewer.frame_landed(raw_frame, follow=self._settings.now.follow_landing_frames)
 
     def _on_run_notice(self, _run: Run, notice: Notice) -> None:
+        if notice.code == "local-mean":
+            # The progress panel tells it with the result, and counts frames from 1 as the rest of the window does.
+            return
         self._notices.tell(notice.level, notice.text, f"run:{notice.code}", sticky=notice.level != "info")
 
     def _on_run_ended(self, run: Run) -> None:
@@ -353,7 +356,10 @@ class Workspace(QObject):
             self._library.add_result(entry, result)
             self._memory.keep_result(entry, result, run.record)
         elif run.state is RunState.FAILED and run.error is not None:
-            self._notices.tell_error(run.error, "run", Choice(self.tr("Go on"), self.go_on))
+            choices = [Choice(self.tr("Go on"), self.go_on)]
+            if self._device_kind != "cpu" and run.request.device != "cpu":
+                choices.append(Choice(self.tr("Go on with the CPU"), lambda: self.go_on("cpu")))
+            self._notices.tell_error(run.error, "run", *choices)
         self._panel.set_running(False)
         if entry is not None and entry is self._shown:
             self._show_denoised(entry, None)

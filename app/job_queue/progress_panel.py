@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushBu
 
 from app.elided_label import ElidedLabel
 from app.job_queue.run import Run, RunState
+from app.theme.colours import level_colour
 from app.words import bytes_text, count_text, duration_text, frames_text, rate_text
 
 FLAGGED_ABOVE = 4.0
@@ -77,6 +78,11 @@ class ProgressPanel(QWidget):
         state = run.state
         self.title.set_full_text(PurePath(run.request.output).name)
         self.stage.set_full_text(self._stage(run))
+        colours = self.palette()
+        if state is RunState.FAILED or (state is RunState.DONE and self._flagged_frame(run) is not None):
+            level = "error" if state is RunState.FAILED else "warning"
+            colours.setColor(QPalette.ColorRole.WindowText, level_colour(level))
+        self.stage.setPalette(colours)
         self.bar.setVisible(run.active)
         self.bar.setRange(0, max(run.total, 0))
         self.bar.setValue(min(run.done, run.total))
@@ -97,9 +103,20 @@ class ProgressPanel(QWidget):
             RunState.CANCELLED: self.tr("Cancelled. {0} kept.").format(frames_text(run.done)),
             RunState.INTERRUPTED: self.tr("Interrupted. {0} kept.").format(frames_text(run.done)),
             RunState.FAILED: self.tr("Not finished."),
-            RunState.DONE: self.tr("Finished"),
+            RunState.DONE: self._finished(run),
         }
         return words.get(run.state, run.stage)
+
+    def _finished(self, run: Run) -> str:
+        flagged = self._flagged_frame(run)
+        if flagged is None:
+            return self.tr("Finished")
+        return self.tr("Finished. Look at frame {0} before you measure.").format(flagged + 1)
+
+    def _flagged_frame(self, run: Run) -> int | None:
+        quality = run.result.quality if run.result is not None else None
+        bad = quality is not None and quality.worst_local_mean > FLAGGED_ABOVE
+        return quality.worst_local_mean_frame if quality is not None and bad else None
 
     def _figures(self, run: Run) -> str:
         if run.state is RunState.FAILED:
@@ -131,7 +148,7 @@ class ProgressPanel(QWidget):
             quality.worst_local_mean, quality.worst_local_mean_frame + 1
         )
         if quality.worst_local_mean > FLAGGED_ABOVE:
-            worst += " " + self.tr("Above {0:.0f}: look at this frame before you measure in it.").format(FLAGGED_ABOVE)
+            worst += " " + self.tr("Above {0:.0f} intensities there may be biased.").format(FLAGGED_ABOVE)
         lines.append(worst)
         lines.extend(quality.caveats[:2])
         return "\n".join(lines)

@@ -10,7 +10,7 @@ from app.scratch import ScratchFolder
 from app.viewer.landed_frames import LandedFrames
 from app.viewer.picture import FrameMap
 from core.protocol.base import ErrorInfo
-from core.protocol.denoise import DenoiseRequest, DenoiseResult, Scratch
+from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, Scratch
 from core.protocol.engine import (
     FrameLanded,
     JobCancelled,
@@ -72,13 +72,14 @@ class RunDirector(QObject):
         self._send(run)
         return run
 
-    def go_on(self) -> None:
-        """Start the last run again from its finished frames."""
+    def go_on(self, device: DeviceChoice | None = None) -> None:
+        """Start the last run again from its finished frames; on another device if one is given."""
         run = self.run
         if run is None or run.active or run.state is RunState.DONE:
             return
         run.error, run.crashes, run.done_at_crash = None, 0, -1
-        run.request = run.request.model_copy(update={"resume": True})
+        changes = {"resume": True} if device is None else {"resume": True, "device": device}
+        run.request = run.request.model_copy(update=changes)
         self._send(run)
 
     def cancel(self) -> None:

@@ -15,7 +15,7 @@ from app.job_queue.run import RunState
 from app.viewer.picture import PictureKind
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, Notice
-from core.protocol.engine import JobNotice
+from core.protocol.engine import DeviceInfo, EngineReady, JobNotice
 from tests.qt import specimen
 from tests.qt.conftest import Desk
 
@@ -171,6 +171,18 @@ def test_out_of_memory_is_told_with_what_to_do_and_frames_are_kept(desk: Desk) -
     assert desk.window.progress.again.isVisible()
 
 
+def test_after_a_failure_on_a_gpu_the_cpu_is_offered(desk: Desk, qtbot: QtBot) -> None:
+    gpu = DeviceInfo(kind="cuda", name="A card", memory_bytes=8 << 30)
+    desk.engine.ready.emit(EngineReady(pid=1, version="0", devices=(gpu,)))
+    begin(desk, 4)
+    desk.engine.fail(ErrorInfo(code="out-of-memory", what="The card ran out of memory."), 4)
+    row = desk.window.notice_bar.rows[-1]
+    assert [button.text() for button in row.buttons] == ["Go on", "Go on with the CPU"]
+    row.buttons[1].click()
+    _, job = desk.engine.denoise_job()
+    assert (job.device, job.resume) == ("cpu", True)
+
+
 def test_notices_of_a_run_reach_the_user(desk: Desk) -> None:
     begin(desk)
     number, _ = desk.engine.denoise_job()
@@ -191,14 +203,16 @@ def test_the_result_is_listed_shown_and_judged(desk: Desk) -> None:
     assert "240 frames in 3 min" in told
     assert "Largest local mean error: 2.1 standard errors (frame 113)." in told
     assert "Counts are estimated" in told
-    assert "look at this frame" not in told
+    assert "biased" not in told
+    assert desk.window.progress.stage.full_text() == "Finished"
     assert desk.window.panel.output.text().endswith("a_denoised_2.tif")
 
 
 def test_a_bad_local_mean_is_flagged(desk: Desk) -> None:
     begin(desk)
     desk.engine.finish(worst=7.4)
-    assert "Above 4: look at this frame before you measure in it." in desk.window.progress.figures.text()
+    assert desk.window.progress.stage.full_text() == "Finished. Look at frame 113 before you measure."
+    assert "Above 4 intensities there may be biased." in desk.window.progress.figures.text()
 
 
 def test_show_in_folder_opens_the_folder_of_the_result(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
