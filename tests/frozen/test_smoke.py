@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from tests.frozen.conftest import Run
+from tests.movie_files import ramp, write_dm3, write_dm4, write_mrc, write_ser
 
 pytestmark = pytest.mark.frozen
 
@@ -79,3 +80,22 @@ def test_window_starts_shows_the_sample_and_leaves(command: Run, sample: Path, t
     assert set(came) == {"shown", "ready", "picture", "engine"}
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("suffix", ["dm3", "dm4", "ser", "mrc"])
+def test_every_format_is_read_by_the_frozen_program(command: Run, tmp_path: Path, suffix: str) -> None:
+    write = {"dm3": write_dm3, "dm4": write_dm4, "ser": write_ser, "mrc": write_mrc}[suffix]
+    path = write(tmp_path / f"in situ.{suffix}", ramp((3, 40, 50)))
+    run = command("info", path, "--json")
+    assert run.returncode == 0, run.stderr
+    assert '"width": 50' in run.stdout or '"width":50' in run.stdout
+
+
+def test_every_compression_of_tiff_is_read_by_the_frozen_program(command: Run, tmp_path: Path) -> None:
+    movie = ramp((4, 64, 64))
+    for compression in ("lzw", "zlib", "zstd", "packbits", "lzma"):
+        path, clean = tmp_path / f"{compression}.tif", tmp_path / f"{compression}_clean.tif"
+        predictor = compression in ("lzw", "zlib", "zstd")
+        tifffile.imwrite(path, movie, compression=compression, predictor=predictor, photometric="minisblack")
+        run = command("denoise", path, "--frames", "0:1", "--device", "cpu", "-o", clean)
+        assert run.returncode == 0, f"{compression}: {run.stdout}{run.stderr}"
