@@ -61,6 +61,7 @@ class DenoisePanel(QWidget):
         self._make_button()
         self._arrange()
         self.models.model_chosen.connect(self._on_changed)
+        self.models.models_listed.connect(self._on_changed)
         self.set_movie(None)
 
     def _make_frames(self) -> None:

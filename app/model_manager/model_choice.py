@@ -10,9 +10,13 @@ from core.protocol.model_card import ModelCard
 
 
 class ModelChoice(QWidget):
-    """A combo box of the installed models with the chosen card's summary under it."""
+    """A combo box of the installed models with the chosen card's summary under it.
+
+    `model_chosen` is the user's choice alone; the default of a list is none.
+    """
 
     model_chosen = Signal(str)
+    models_listed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,9 +53,7 @@ class ModelChoice(QWidget):
         if not cards:
             self.combo.setPlaceholderText(self.tr("Looking for models…"))
         self._show_summary()
-        name = self.current_name()
-        if name:
-            self.model_chosen.emit(name)
+        self.models_listed.emit()
 
     def say_missing(self, text: str) -> None:
         """There is no model: say why and what to do."""

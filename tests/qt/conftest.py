@@ -71,6 +71,26 @@ def _no_stored_geometry(tmp_path: Path) -> None:
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path / "geometry"))
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no failure: wait longer than pytest-qt's 5 s unless a test says how long."""
+    original = QtBot.waitUntil
+
+    def wait_until(bot: QtBot, callback: Callable[[], object], *, timeout: int = 30_000) -> None:
+        original(bot, callback, timeout=timeout)
+
+    monkeypatch.setattr(QtBot, "waitUntil", wait_until)
+
+
+@pytest.fixture(scope="session")
+def small_heap(qapp: QApplication) -> Iterator[None]:
+    """What was imported is set aside, so that looking for leaks looks at the tests' objects alone."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def _flush() -> None:
     gc.collect()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -85,7 +105,7 @@ def _live_timers() -> int:
 
 
 @pytest.fixture
-def no_leaks(qapp: QApplication) -> Iterator[None]:
+def no_leaks(qapp: QApplication, small_heap: None) -> Iterator[None]:
     """No widget and no running timer outlives the test."""
     _flush()
     widgets, timers = set(qapp.allWidgets()), _live_timers()
@@ -119,7 +139,7 @@ def open_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
         window, parts = stories.make_window(tmp_path)
         close_windows.append(window)
         window.resize(1280, 800)
-        with qtbot.waitExposed(window):
+        with qtbot.waitExposed(window, timeout=30_000):
             window.show()
         parts.start()
         window.workspace.restore()
@@ -154,11 +174,11 @@ def fake_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
         window.move_in(parts)
         close_windows.append(window)
         window.resize(1280, 800)
-        with qtbot.waitExposed(window):
+        with qtbot.waitExposed(window, timeout=30_000):
             window.show()
         parts.start()
         window.workspace.restore()
-        qtbot.waitUntil(lambda: window.panel.models.current_name() != "", timeout=20_000)
+        qtbot.waitUntil(lambda: window.panel.models.current_name() != "")
         return Desk(window, parts, qtbot)
 
     return open_one

@@ -137,6 +137,7 @@ def test_the_model_choice_shows_what_a_model_is_for_and_is_kept(desk: Desk) -> N
     assert models.current_name() == "general"
     assert "HRTEM / STEM, 0.1 to 200 electrons a pixel" in models.summary.text()
     assert "below 0.1 electrons" in models.summary.text()
+    assert desk.parts.settings.now.model is None
     models.combo.setCurrentIndex(1)
     assert desk.parts.settings.now.model == "unet-128"
 
