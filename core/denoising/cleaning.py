@@ -36,10 +36,11 @@ class CleanFrame:
     not_finite: int = 0
 
 
-def clean(electrons: Frames) -> CleanFrame:
+def clean(electrons: Frames, least: float = 0.0) -> CleanFrame:
     """Replace pixels that are not finite, and hot ones, by the median of their good neighbours (5 x 5).
 
     Where no neighbour is good either (a border of NaN), the frame's median stands in. The array may be changed.
+    `least` is the excess in electrons below which no pixel is hot; infinite: none ever is.
     """
     bad = ~np.isfinite(electrons)
     not_finite = int(np.count_nonzero(bad))
@@ -47,7 +48,7 @@ def clean(electrons: Frames) -> CleanFrame:
         return CleanFrame(np.zeros_like(electrons), bad, float("nan"), 0, not_finite)
     if not_finite:
         _fill(electrons, bad)
-    hot = hot_pixels(electrons)
+    hot = hot_pixels(electrons, least) if np.isfinite(least) else np.zeros_like(bad)
     if not_finite:
         hot &= ~bad
     count = int(np.count_nonzero(hot))

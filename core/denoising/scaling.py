@@ -18,6 +18,8 @@ from core.noise.gain import GainEstimate, estimate_gain, noise_variance
 from core.protocol.denoise import IntensityScale, Notice
 from core.protocol.movie import MovieMeta
 
+STAND_IN_RANGE = 200.0
+_STAND_IN_LOW = 10.0
 _CORRELATED = 0.3
 _STRIP = 256
 _ELECTRON_UNITS = {"e", "e-", "e⁻", "electron", "electrons", "el"}
@@ -80,7 +82,7 @@ def choose_scale(
         if gain is not None and offset is None:
             offset = told_offset
     if gain is not None:
-        zero, notices = _plausible_offset(frames, gain, offset)
+        zero, notices = _plausible_offset(frames, gain, offset, typed_offset is not None)
         return IntensityScale(gain=gain, offset=zero, source="typed" if source == "typed" else "tag"), notices
     estimate = estimate_gain(frames, offset)
     if estimate is None:
@@ -111,18 +113,18 @@ def _told(meta: MovieMeta) -> tuple[float | None, float | None]:
 
 
 def _plausible_offset(
-    frames: Sequence[npt.NDArray[np.generic]], gain: float, offset: float | None
+    frames: Sequence[npt.NDArray[np.generic]], gain: float, offset: float | None, typed: bool
 ) -> tuple[float, tuple[Notice, ...]]:
-    """Take a told or typed offset as it is; without one, 0, unless the mean would then be below no electron at all."""
-    if offset is not None:
+    """Take a typed offset as it is; the file's, or else 0, unless the mean would then be below no electron at all."""
+    if offset is not None and typed:
         return offset, ()
-    mean = _mean(frames)
-    if mean > 0:
-        return 0.0, ()
+    mean, told = _mean(frames), 0.0 if offset is None else offset
+    if mean > told:
+        return told, ()
     estimate = estimate_gain(frames)
     zero = estimate.offset if estimate is not None and estimate.offset < mean else mean - gain
     text = (
-        f"The file's mean is {mean:.4g}, so its black level cannot be 0; {zero:.4g} was assumed. "
+        f"The movie's mean is {mean:.4g}, so its black level cannot be {told:.4g}; {zero:.4g} was assumed. "
         "Type the black level if you know it."
     )
     return zero, (Notice(level="warning", code="black-level", text=text),)
@@ -158,8 +160,8 @@ def _stand_in(
     values = values[np.isfinite(values)]
     low, high = (float(v) for v in np.quantile(values, [0.001, 0.999])) if len(values) else (0.0, 0.0)
     if high > low:
-        gain = (high - low) / 200.0
-        zero = low - 10.0 * gain if offset is None else offset
+        gain = (high - low) / STAND_IN_RANGE
+        zero = low - _STAND_IN_LOW * gain if offset is None else offset
     else:
         gain, zero = max(abs(low), 1.0) / 100.0, offset if offset is not None else low - max(abs(low), 1.0)
     text = (

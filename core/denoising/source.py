@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from core.denoising.cleaning import CleanFrame, clean
 from core.denoising.denoiser import Block
 from core.denoising.errors import denoise_error
-from core.denoising.scaling import Scaling
+from core.denoising.scaling import STAND_IN_RANGE, Scaling
 from core.movies import Movie
 from core.protocol.denoise import FrameRange, IntensityScale, Region
 from core.protocol.movie import MovieMeta, Segment
@@ -105,6 +106,7 @@ class RequestMovie:
         self._scale = scale
         self._line = Scaling.of(scale, selection.summed)
         self._times = _times(movie.meta)
+        self._least = _least_excess(movie.meta, scale)
 
     @property
     def meta(self) -> MovieMeta:
@@ -142,7 +144,7 @@ class RequestMovie:
 
     def read(self, frame: int) -> CleanFrame:
         """Read one whole frame of the result, in electrons and cleaned."""
-        return clean(self._line.electrons(self._stored(frame)))
+        return clean(self._line.electrons(self._stored(frame)), self._least)
 
     def assemble(
         self, frames: Sequence[CleanFrame], first: int, wanted: tuple[int, int], origin: tuple[int, int]
@@ -183,6 +185,17 @@ def sample_frames(movie: Movie, selection: Selection, most: int = 4) -> list[npt
     last = selection.starts[-1] + selection.summed - 1
     wanted = np.unique(np.linspace(selection.starts[0], last, most).astype(int))
     return [movie.frame(int(number)) for number in wanted]
+
+
+def _least_excess(meta: MovieMeta, scale: IntensityScale) -> float:
+    """Return how far, in electrons, a hot pixel must stand out.
+
+    In diffraction a lone bright pixel is a reflection. Without a known gain Poisson's deviation means nothing: only
+    what stands out by the whole range of the picture (200 of the stand-in's electrons) is hot then.
+    """
+    if meta.pixel_unit is not None and meta.pixel_unit.startswith("1/"):
+        return math.inf
+    return STAND_IN_RANGE if scale.source == "unknown" else 0.0
 
 
 def _times(meta: MovieMeta) -> npt.NDArray[np.float64] | None:

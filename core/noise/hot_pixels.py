@@ -18,7 +18,7 @@ def anscombe(electrons: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return np.asarray(2.0 * np.sqrt(np.maximum(electrons, 0) + 0.375), dtype=np.float64)
 
 
-def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.NDArray[np.bool_]:
     """Mark pixels far above what their neighbours and Poisson noise allow.
 
     A pixel is hot if it lies eight Poisson deviations above the mean of the 24 pixels around it and stands out three
@@ -29,6 +29,8 @@ def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     ----------
     electrons : float32 (H, W)
         Finite.
+    least : float
+        Electrons by which a hot pixel exceeds its surroundings in any case: for data whose gain isn't known.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def hot_pixels(electrons: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     third = others[:, -3]
     far = anscombe(centre) - anscombe(base) > _DEVIATIONS
     lone = (centre - base > _STANDS_OUT * (third - base)) & (anscombe(centre) - anscombe(third) > _DEVIATIONS / 2)
-    hot = far & lone
+    hot = far & lone & (centre - base > least)
     if np.count_nonzero(hot) > max(4, _MOST * electrons.size):
         return none
     none[rows[hot], columns[hot]] = True

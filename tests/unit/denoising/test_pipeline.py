@@ -221,6 +221,24 @@ def test_a_cancel_is_answered_within_a_second_wherever_the_run_waits(where):
     release.set()
 
 
+@pytest.mark.parametrize(
+    ("unit", "source", "excess", "hot"),
+    [
+        ("nm", "typed", 150, 1),
+        ("nm", "unknown", 150, 0),
+        ("nm", "unknown", 1000, 1),
+        ("1/nm", "typed", 1000, 0),
+        (None, "estimated", 150, 1),
+    ],
+)
+def test_a_reflection_is_no_hot_pixel_and_an_unknown_gain_asks_for_more(unit, source, excess, hot):
+    data = np.random.default_rng(0).poisson(5.0, (1, 32, 32)).astype(np.float32)
+    data[0, 10, 10] += excess
+    movie = ArrayMovie(data, pixel_size=(1.0, 1.0), pixel_unit=unit)
+    scale = IntensityScale(gain=1.0, source=source)
+    assert RequestMovie(movie, select(movie.meta, FrameRange(), 1), scale).read(0).hot == hot
+
+
 def test_what_a_movie_does_not_tell_is_asked_for():
     from core.denoising.planning import _refuse_unmet_needs
 

@@ -63,7 +63,7 @@ def test_a_gain_in_the_file_goes_before_the_estimate():
 
 
 def test_a_calibration_in_electrons_is_a_gain():
-    scale, _ = choose_scale(meta(intensity_unit="e-", intensity_scale=0.25, intensity_origin=40.0), [counts()])
+    scale, _ = choose_scale(meta(intensity_unit="e-", intensity_scale=0.25, intensity_origin=40.0), [counts() + 60])
     assert (scale.gain, scale.offset, scale.source) == (4.0, 40.0, "tag")
 
 
@@ -110,6 +110,15 @@ def test_a_smooth_picture_without_noise_becomes_10_to_210_electrons():
 def test_negative_data_with_a_told_gain_get_a_black_level_and_a_warning():
     frame = 2.0 * counts() - 300.0
     scale, notices = choose_scale(meta(counts_per_electron=2.0), [frame])
+    assert Scaling.of(scale).electrons(frame).mean() > 0
+    assert [notice.code for notice in notices] == ["black-level"]
+
+
+def test_a_black_level_in_the_file_above_the_data_is_not_believed():
+    frame = 2.0 * counts() + 100.0
+    told = meta(intensity_unit="electrons", intensity_scale=0.5, intensity_origin=5000.0)
+    scale, notices = choose_scale(told, [frame])
+    assert (scale.gain, scale.source) == (2.0, "tag")
     assert Scaling.of(scale).electrons(frame).mean() > 0
     assert [notice.code for notice in notices] == ["black-level"]
 
