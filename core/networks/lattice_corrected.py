@@ -19,10 +19,13 @@ from torch.nn import functional
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
 from core.networks.lattice_filter import lattice_filter
 
-_SIGMAS = (0.6, 1.2, 2.4, 4.8, 9.6)
+_SIGMAS = (0.6, 1.2, 2.4, 4.8, 9.6, 19.2, 38.4)
+# The candidate that the others are told relative to: the channel of sigma 9.6.
+_BASE = 5
 _NOISE_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
+_LONG_KERNEL = 12
 
 
 def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
@@ -33,10 +36,22 @@ def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
     kernel = kernel / kernel.sum()
 
     def blur(field: Tensor) -> Tensor:
+        if radius > _LONG_KERNEL:
+            return _blur_by_fft(field, kernel)
         field = functional.conv2d(field, kernel.view(1, 1, -1, 1), padding=(radius, 0))
         return functional.conv2d(field, kernel.view(1, 1, 1, -1), padding=(0, radius))
 
     return blur(image * mask) / blur(mask).clamp(min=1e-6)
+
+
+def _blur_by_fft(field: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve both axes with a long kernel, zeros outside: what `conv2d` gives, in a time that hardly grows."""
+    height, width = field.shape[-2:]
+    radius = len(kernel) // 2
+    rows, columns = (-(-(extent + 2 * radius) // 32) * 32 for extent in (height, width))
+    transfer = torch.fft.fft(kernel, n=rows)[:, None] * torch.fft.rfft(kernel, n=columns)[None]
+    blurred = torch.fft.irfft2(torch.fft.rfft2(field, s=(rows, columns)) * transfer, s=(rows, columns))
+    return blurred[..., radius : radius + height, radius : radius + width]
 
 
 class _Pair(nn.Module):
@@ -119,8 +134,10 @@ class LatticeCorrectedNet(nn.Module):
         """Return how far one output px looks, in full-resolution px: the halo for tiles."""
         levels = len(self.channels)
         unet = sum(2 * 2**k for k in range(levels)) + sum(3 * 2**k for k in range(levels - 1)) + 2 ** (levels - 1)
-        blur = math.ceil(3.5 * _NOISE_SIGMA)
-        radius: int = (unet + 2 * (max(self.windows) - 1) + blur + SPLINE_RADIUS) * binning
+        # The windows twice, and the blur before them that estimates the noise.
+        filters = 2 * (max(self.windows) - 1) + math.ceil(3.5 * _NOISE_SIGMA)
+        widest = math.ceil(3.5 * max(_SIGMAS))
+        radius: int = (unet + max(filters, widest) + SPLINE_RADIUS) * binning
         return radius
 
     def forward(self, counts: Tensor, mean: Tensor, binning: int, noise: Tensor | None = None) -> Tensor:
@@ -169,9 +186,9 @@ class LatticeCorrectedNet(nn.Module):
 
     def correct(self, candidates: Tensor, deviation: Tensor, log_counts: Tensor) -> Tensor:
         """Mix the candidates and add the residual; returns (N, 1, h, w), a deviation from 1 in units of the mean."""
-        base = candidates[:, len(_SIGMAS) : len(_SIGMAS) + 1]
+        base = candidates[:, _BASE : _BASE + 1]
         contrast = (candidates - base) / deviation
-        shown = [contrast[:, : len(_SIGMAS)], contrast[:, len(_SIGMAS) + 1 :], log_counts - 1, torch.ones_like(base)]
+        shown = [contrast[:, :_BASE], contrast[:, _BASE + 1 :], log_counts - 1, torch.ones_like(base)]
         height, width = base.shape[-2:]
         divisor = 2 ** (len(self.channels) - 1)
         pad = (0, (-width) % divisor, 0, (-height) % divisor)

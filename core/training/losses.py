@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_FLOOR = 0.01
+_FLOOR = 0.002
 _BLOCK = 16
-_BLOCK_WEIGHT = 0.2
+_BLOCK_WEIGHT = 0.005
 
 
 def place_weights(truth: Tensor) -> Tensor:

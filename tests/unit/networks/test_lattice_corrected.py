@@ -47,7 +47,7 @@ def test_a_tile_in_the_middle_equals_the_whole_frame_at_full_size_of_the_shipped
     torch.nn.init.normal_(network.net.last.weight, std=0.1)
     halo, divisor = network.receptive_radius(1), network.origin_divisor(1)
     start = -(-halo // divisor) * divisor
-    counts = _counts(2 * start + 2 * divisor, start + divisor)
+    counts = _counts(2 * start + 2 * divisor, 2 * divisor + 5)
     mean = counts.mean((1, 2, 3))
     whole = network(counts, mean, 1)
     core = slice(start + divisor, start + 2 * divisor)
