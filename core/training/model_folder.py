@@ -19,6 +19,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
     save_file({k: v.detach().cpu().to(torch.float16).contiguous() for k, v in state.average.items()}, weights)
+    weights.chmod(0o644)
     library = recipe.library
     data = (
         f"{library.structures} structures x {library.optics} imaging conditions by multislice and {library.columns} "
@@ -41,7 +42,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
             steps=state.step,
             seed=recipe.seed,
         ),
-        scores={k: round(v, 3) for k, v in scores.items()},
+        scores={f"held-out {k}": round(v, 3) for k, v in scores.items()},
         licence="BSD-3-Clause",
         author="Quietbeam contributors",
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
