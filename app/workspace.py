@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.job_queue.denoise_panel import DenoisePanel
 from app.job_queue.draft_director import DraftDirector
 from app.job_queue.engine_link import Engine
+from app.job_queue.engine_watch import EngineWatch
 from app.job_queue.estimator import Estimator
 from app.job_queue.run import Run, RunState
 from app.job_queue.run_director import RunDirector
@@ -32,7 +33,6 @@ from app.words import frames_text
 from core.projects import JobState
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, Notice
-from core.protocol.engine import EngineReady, ModelsListed
 from core.protocol.movie import MovieMeta
 
 DRAFT_DELAY_MS = 250
@@ -62,16 +62,14 @@ class Workspace(QObject):
     ) -> None:
         super().__init__(parent)
         self._library, self._browser, self._viewer, self._panel = library, browser, viewer, panel
-        self._engine, self._memory, self._settings, self._notices = engine, memory, settings, notices
+        self._memory, self._settings, self._notices = memory, settings, notices
         self.runs = RunDirector(engine, folder, self)
         self.drafts = DraftDirector(engine, folder, self)
         self.estimates = Estimator(engine, self)
+        self.watch = EngineWatch(engine, panel.models, settings, notices, self)
         self._shown: MovieEntry | None = None
         self._scans: list[FolderScan] = []
-        self._device_kind = "cpu"
         self._draft_follows = False
-        self._engine_is_silent = False
-        self._engine_name = ""
         self._select_next_added = False
         self._draft_later = QTimer(self)
         self._draft_later.setSingleShot(True)
@@ -79,7 +77,7 @@ class Workspace(QObject):
         self._connect()
 
     def _connect(self) -> None:
-        library, viewer, panel, engine = self._library, self._viewer, self._panel, self._engine
+        library, viewer, panel = self._library, self._viewer, self._panel
         self._browser.selected.connect(self._on_selected)
         library.added.connect(self._on_added)
         library.changed.connect(self._on_entry_changed)
@@ -99,11 +97,8 @@ class Workspace(QObject):
         self.runs.noticed.connect(self._on_run_notice)
         self.runs.engine_lost.connect(self._on_engine_lost)
         self.runs.ended.connect(self._on_run_ended)
-        engine.event_received.connect(self._on_engine_event)
-        engine.ready.connect(self._on_engine_ready)
-        engine.silent.connect(self._on_engine_silent)
-        engine.crashed.connect(self._on_engine_crashed)
-        engine.gave_up.connect(self._on_engine_gave_up)
+        self.watch.status_changed.connect(self.engine_status_changed)
+        self.watch.models_listed.connect(self._name_models)
         self._memory.failed.connect(lambda error: self._notices.tell_error(error, "project"))
 
     def restore(self) -> None:
@@ -278,7 +273,7 @@ class Workspace(QObject):
     def _ask_draft(self) -> None:
         entry = self._shown
         card = self._panel.models.current_card()
-        region = self._viewer.draft_region(DRAFT_PIXELS.get(self._device_kind, DRAFT_PIXELS_GPU))
+        region = self._viewer.draft_region(DRAFT_PIXELS.get(self.watch.device_kind, DRAFT_PIXELS_GPU))
         if not self._draft_follows or entry is None or entry.meta is None or card is None or region is None:
             return
         if self._viewer.shows_better_than_draft() or self._viewer.player.playing:
@@ -357,7 +352,7 @@ class Workspace(QObject):
             self._memory.keep_result(entry, result, run.record)
         elif run.state is RunState.FAILED and run.error is not None:
             choices = [Choice(self.tr("Go on"), self.go_on)]
-            if self._device_kind != "cpu" and run.request.device != "cpu":
+            if self.watch.device_kind != "cpu" and run.request.device != "cpu":
                 choices.append(Choice(self.tr("Go on with the CPU"), lambda: self.go_on("cpu")))
             self._notices.tell_error(run.error, "run", *choices)
         self._panel.set_running(False)
@@ -391,21 +386,6 @@ class Workspace(QObject):
         title = self._panel.models.title(job.request.model)
         self._begin(entry, entry.meta, job.request.model_copy(update={"resume": True}), title)
 
-    def _on_engine_event(self, event: object) -> None:
-        if self._engine_is_silent:
-            self._engine_is_silent = False
-            self._notices.withdraw("engine-silent")
-            self.engine_status_changed.emit(self._engine_name)
-        if isinstance(event, ModelsListed):
-            chosen = self._settings.now.model
-            names = {card.name for card in event.models}
-            self._panel.models.set_models(event.models, chosen if chosen in names else event.default)
-            self._name_models()
-            if not event.models:
-                self._panel.models.say_missing(self.tr("No model is installed."))
-            for problem in event.problems:
-                self._notices.tell_error(problem, f"model:{problem.path}")
-
     def _name_models(self) -> None:
         """Results that the project remembers know their model's name; its title comes with the list."""
         for entry in self._library.entries:
@@ -413,43 +393,6 @@ class Workspace(QObject):
                 result.model_title = self._panel.models.title(result.request.model)
             if entry.results:
                 self._library.changed.emit(entry)
-
-    def _on_engine_ready(self, ready: EngineReady) -> None:
-        self._notices.withdraw("engine-silent")
-        usable = [device for device in ready.devices if device.problem is None]
-        self._device_kind = usable[0].kind if usable else "cpu"
-        name = usable[0].name if usable else self.tr("no device")
-        self._engine_name = self.tr("Engine ready · {0}").format(name)
-        self.engine_status_changed.emit(self._engine_name)
-        self._notices.withdraw("engine-gone")
-        for device in ready.devices:
-            if device.problem is not None:
-                self._notices.tell("warning", f"{device.name}: {device.problem}", f"device:{device.name}")
-        self._engine.list_models()
-
-    def _on_engine_silent(self) -> None:
-        self._engine_is_silent = True
-        self.engine_status_changed.emit(self.tr("Engine not answering"))
-        self._notices.tell(
-            "warning",
-            self.tr("The engine has not answered for a while. It may be busy, or it hangs. Finished frames are kept."),
-            "engine-silent",
-            Choice(self.tr("Stop it"), self._engine.stop_now),
-        )
-
-    def _on_engine_crashed(self, _log_tail: str) -> None:
-        self.engine_status_changed.emit(self.tr("Engine starting again…"))
-        self._notices.withdraw("engine-silent")
-
-    def _on_engine_gave_up(self, log_tail: str) -> None:
-        self.engine_status_changed.emit(self.tr("Engine stopped"))
-        last_words = (log_tail.strip().splitlines() or [""])[-1]
-        self._notices.tell(
-            "error",
-            self.tr("The engine does not stay up. Movies can be looked at, but not denoised. {0}").format(last_words),
-            "engine-gone",
-            Choice(self.tr("Start it again"), self._engine.start),
-        )
 
     def _on_engine_lost(self, run: Run) -> None:
         self._notices.tell(
