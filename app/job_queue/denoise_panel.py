@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.job_queue.output_name import default_output
 from app.model_manager.model_choice import ModelChoice
 from app.project_browser.entries import MovieEntry
+from app.theme.colours import button_ground
 from app.theme.icons import icon
 from app.words import bytes_text, duration_text, frames_text
 from core.protocol.base import ErrorInfo
@@ -179,7 +180,7 @@ class DenoisePanel(QWidget):
         self.browse.setIcon(icon("mdi6.folder-open-outline"))
         colours = QPalette()
         for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
-            colours.setColor(group, QPalette.ColorRole.Button, colours.color(QPalette.ColorRole.Accent))
+            colours.setColor(group, QPalette.ColorRole.Button, button_ground())
             colours.setColor(group, QPalette.ColorRole.ButtonText, colours.color(QPalette.ColorRole.HighlightedText))
         self.button.setPalette(colours)
 

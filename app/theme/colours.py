@@ -84,6 +84,11 @@ def accent() -> QColor:
     return QGuiApplication.palette().color(QPalette.ColorRole.Accent)
 
 
+def button_ground() -> QColor:
+    """The ground of the one accented button: Fusion lightens it, so that white words need a darker one."""
+    return accent().darker(180 if is_dark() else 145)
+
+
 def level_colour(level: str) -> QColor:
     """The colour of a notice: info, warning or error. It never stands alone: an icon and words say the same."""
     if level == "error":

@@ -196,3 +196,16 @@ def test_the_high_contrast_palette_of_the_system_is_left_alone(desk: Desk, monke
     apply_scheme(application, "dark")
     assert QGuiApplication.palette() == QPalette()
     assert isinstance(desk.window.panel.models.combo, QComboBox)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_accented_button_can_be_read(desk: Desk, theme: str, qtbot: QtBot) -> None:
+    desk.parts.settings.change(theme=theme)
+    desk.open("a.dm4")
+    button = desk.window.panel.button
+    qtbot.waitUntil(button.isEnabled)
+    picture = button.grab().toImage()
+    words = button.palette().color(QPalette.ColorRole.ButtonText)
+    for part in (0.2, 0.5, 0.8):
+        ground = picture.pixelColor(12, round(picture.height() * part))
+        assert _contrast(words, ground) >= 4.5, ground.name()
