@@ -44,5 +44,11 @@ def test_licences_travel_with_the_program(bundle: Path, name: str) -> None:
     assert [p for p in _files(bundle) if p.name == name and "dist-info" not in p.parent.name]
 
 
+@pytest.mark.parametrize("name", ["LGPL-3.0.txt", "ncempy-io.txt", "torch", "numpy", "scipy", "gemmi", "pydantic"])
+def test_licences_of_others_travel_with_the_program(bundle: Path, name: str) -> None:
+    (folder,) = [p for p in bundle.rglob("licences") if p.is_dir()]
+    assert (folder / name).is_file() or any((folder / name).iterdir())
+
+
 def test_qt_stays_replaceable(bundle: Path) -> None:
     assert [p for p in _files(bundle) if re.match(r"(lib)?Qt6Core", p.name) or p.name == "QtCore"]
