@@ -29,6 +29,7 @@ from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSourc
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
 _MAGIC = (b"II\x2a\x00", b"MM\x00\x2a", b"II\x2b\x00", b"MM\x00\x2b")
+_MOST_CHANNELS = 4
 _COLOUR = {2, 5, 6, 8}
 _PALETTE = 3
 _EER = {65000, 65001, 65002}
@@ -227,6 +228,9 @@ def _is_colour(page: Any, samples: int) -> bool:
 def _channels(series: Any, count: int) -> int:
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     found = int(shape[axes.index("C")]) if "C" in axes else 1
+    # Programs that don't name their axes make ImageJ call the frames of a plain stack channels: no detector has so many.
+    if found == count and found > _MOST_CHANNELS:
+        return 1
     return found if found > 0 and count % found == 0 else 1
 
 

@@ -151,6 +151,15 @@ def test_each_channel_is_a_dataset_of_its_own(tmp_path: Path, imagej: bool) -> N
             np.testing.assert_array_equal(movie.region(slice(None)), pixels[:, channel])
 
 
+def test_a_plain_stack_whose_frames_are_called_channels_is_one_movie(tmp_path: Path) -> None:
+    path = tmp_path / "plain.tif"
+    pixels = np.arange(30 * 5 * 7, dtype=np.uint16).reshape(30, 5, 7)
+    tifffile.imwrite(path, pixels, imagej=True)
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+    assert len(list_datasets(path)) == 1
+
+
 def test_channel_as_the_slowest_axis_is_told_apart_too(tmp_path: Path) -> None:
     pixels = ramp((2, 3, 4, 5))
     path = tmp_path / "a.ome.tif"
