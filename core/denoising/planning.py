@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -61,30 +60,14 @@ def prepare(
     DenoiseError
         A device that was asked for can't be used, or the given plan is not one for this method.
     """
-    notices: list[Notice] = []
-    if given is not None and (given.model, given.weights_sha256) != (method.name, method.weights_sha256):
-        raise denoise_error(
-            "no-model",
-            f"The plan was made for the model {given.model} {given.model_version}, with other weights than the "
-            f"{method.name} {method.version} that is installed.",
-            movie.meta.path,
-            "Install that model, or run without the plan.",
-        )
     if given is not None:
-        device, _ = pick_device(_as_choice(given.device) if method.on_torch else "cpu")
-        precision: str = given.dtype
-        threads = given.threads
-    else:
-        device, passed = pick_device(choice if method.on_torch else "cpu")
-        if passed is not None:
-            notices.append(Notice(level="warning", code="device", text=passed))
-        precision = _precision(method, device, movie)
-        threads = pick_threads()
+        _refuse_other_weights(given, method, movie)
+    device, precision, threads, notices = _circumstances(movie, method, choice, given)
     # Also before preparing: what is chosen there depends on it.
     torch.set_num_threads(threads)
     denoiser = method.make(device, precision)
     _refuse_unmet_needs(denoiser, movie)
-    state = denoiser.prepare(movie, context, _parameters(given))
+    state = denoiser.prepare(movie, context, None if given is None else given.parameters)
     if given is not None:
         return Prepared(given, method, denoiser, state), tuple(notices)
     budget = tile_budget(device.kind, free_bytes(device))
@@ -106,6 +89,18 @@ def prepare(
         scale=movie.scale,
     )
     return Prepared(plan, method, denoiser, state), tuple(notices)
+
+
+def _circumstances(
+    movie: RequestMovie, method: Method, choice: DeviceChoice, given: Plan | None
+) -> tuple[Device, str, int, list[Notice]]:
+    """Return device, precision, threads, and what is to be told of them."""
+    if given is not None:
+        device, _ = pick_device(_as_choice(given.device) if method.on_torch else "cpu")
+        return device, given.dtype, given.threads, []
+    device, passed = pick_device(choice if method.on_torch else "cpu")
+    told = [] if passed is None else [Notice(level="warning", code="device", text=passed)]
+    return device, _precision(method, device, movie), pick_threads(), told
 
 
 def prepare_again(prepared: Prepared, movie: RequestMovie, region: Region | None, context: RunContext) -> Prepared:
@@ -162,6 +157,17 @@ def _precision(method: Method, device: Device, movie: RequestMovie) -> str:
     return "bfloat16" if float(np.quantile(electrons, 0.999)) <= _EXACT_IN_BFLOAT16 else "float32"
 
 
+def _refuse_other_weights(given: Plan, method: Method, movie: RequestMovie) -> None:
+    if (given.model, given.weights_sha256) != (method.name, method.weights_sha256):
+        raise denoise_error(
+            "no-model",
+            f"The plan was made for the model {given.model} {given.model_version}, with other weights than the "
+            f"{method.name} {method.version} that is installed.",
+            movie.meta.path,
+            "Install that model, or run without the plan.",
+        )
+
+
 def _refuse_unmet_needs(denoiser: Denoiser, movie: RequestMovie) -> None:
     needs = denoiser.needs
     if needs.times and movie.meta.times is None and movie.meta.frame_interval_s is None:
@@ -174,10 +180,6 @@ def _unmet(denoiser: Denoiser, movie: RequestMovie, what: str, advice: str) -> D
     return denoise_error(
         "bad-request", f"{denoiser.name} needs {what}, which this movie doesn't tell.", movie.meta.path, advice
     )
-
-
-def _parameters(given: Plan | None) -> dict[str, Any] | None:
-    return None if given is None else given.parameters
 
 
 def _as_choice(kind: str) -> DeviceChoice:

@@ -21,9 +21,9 @@ _LEAST_MEAN = 1e-3
 # Measured: a binned px costs this much (windows, candidates, the UNet's activations), a px of the frame that much.
 _BYTES_PER_BINNED_PIXEL = {"bfloat16": 1000.0, "float32": 1300.0}
 _BYTES_PER_PIXEL = 16.0
-# How far a binned px really looks. By construction the windows and the UNet reach 350 px and more, but what arrives
-# from beyond 144 is rounding (trained network: 2e-6 of the result's own error; 96: 3e-3; 48: 7e-2), and with
-# the whole reach a tile would be nearly all halo.
+# How far a binned px really looks. By construction the windows and the UNet reach nearly 400 px, but what arrives from
+# beyond 144 is rounding (the trained network's change over its own error: 4e-6 to 3e-5, no less at 336; at 96 px 4e-3),
+# and with the whole reach a tile would be nearly all halo.
 _REACH = 160
 
 

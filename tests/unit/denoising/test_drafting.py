@@ -92,8 +92,9 @@ def test_an_estimate_writes_nothing_and_knows_size_and_device(tmp_path, store):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_estimate_grows_with_the_work(tmp_path, store):
+def test_an_estimate_counts_frames_and_tiles(tmp_path, store, monkeypatch):
     source = write_movie(tmp_path / "a.tif", frames=40, size=(96, 96))
-    short = estimate(request(source, "tiny", sum_frames=40), store)
-    long = estimate(request(source, "tiny"), store)
-    assert long.seconds > 2 * short.seconds
+    monkeypatch.setattr("core.denoising.drafting._timed", lambda job, block, context: 100.0)
+    assert estimate(request(source, "tiny"), store).seconds == pytest.approx(4000.0)
+    assert estimate(request(source, "tiny", sum_frames=4), store).seconds == pytest.approx(1000.0)
+    assert estimate(request(source, "tiny", tile=60), store).seconds > 5 * 4000.0
