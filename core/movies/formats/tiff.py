@@ -228,7 +228,7 @@ def _is_colour(page: Any, samples: int) -> bool:
 def _channels(series: Any, count: int) -> int:
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     found = int(shape[axes.index("C")]) if "C" in axes else 1
-    # Programs that don't name their axes make ImageJ call the frames of a plain stack channels: no detector has so many.
+    # Programs that don't name their axes have ImageJ call the frames of a stack channels: no detector has so many.
     if found == count and found > _MOST_CHANNELS:
         return 1
     return found if found > 0 and count % found == 0 else 1
