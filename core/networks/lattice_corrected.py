@@ -26,6 +26,7 @@ _NOISE_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
 _LONG_KERNEL = 12
+_QUIET = 1.5e-3
 
 
 def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
@@ -52,6 +53,19 @@ def _blur_by_fft(field: Tensor, kernel: Tensor) -> Tensor:
     transfer = torch.fft.fft(kernel, n=rows)[:, None] * torch.fft.rfft(kernel, n=columns)[None]
     blurred = torch.fft.irfft2(torch.fft.rfft2(field, s=(rows, columns)) * transfer, s=(rows, columns))
     return blurred[..., radius : radius + height, radius : radius + width]
+
+
+def quieten(estimate: Tensor, deviation: Tensor) -> Tensor:
+    """Smooth an estimate (N, 1, H, W) where its structure is too weak to be told from what noise leaves behind.
+
+    Empty vacuum keeps a ripple of two or three hundredths of the noise deviation, wherever the estimate comes from. So
+    structure counts by its local energy over the noise's: below `_QUIET` it goes, above it stays whole.
+    """
+    mask = torch.ones_like(estimate[:1])
+    smooth = gaussian_blur(estimate, mask, _SIGMAS[_BASE - 1])
+    structure = estimate - smooth
+    energy = gaussian_blur((structure / deviation) ** 2, mask, _NOISE_SIGMA)
+    return smooth + structure * (energy**2 / (energy**2 + _QUIET**2))
 
 
 class _Pair(nn.Module):
@@ -137,7 +151,8 @@ class LatticeCorrectedNet(nn.Module):
         # The windows twice, and the blur before them that estimates the noise.
         filters = 2 * (max(self.windows) - 1) + math.ceil(3.5 * _NOISE_SIGMA)
         widest = math.ceil(3.5 * max(_SIGMAS))
-        radius: int = (unet + max(filters, widest) + SPLINE_RADIUS) * binning
+        quiet = math.ceil(3.5 * _SIGMAS[_BASE - 1]) + math.ceil(3.5 * _NOISE_SIGMA)
+        radius: int = (unet + max(filters, widest) + quiet + SPLINE_RADIUS) * binning
         return radius
 
     def forward(self, counts: Tensor, mean: Tensor, binning: int, noise: Tensor | None = None) -> Tensor:
@@ -161,8 +176,8 @@ class LatticeCorrectedNet(nn.Module):
         """
         binned = bin_counts(counts.float(), binning)
         mean = mean.to(binned).clamp(min=1e-6) * binning**2
-        features = self.features(binned, mean, noise)
-        relative = self.correct(*features)
+        candidates, deviation, log_counts = self.features(binned, mean, noise)
+        relative = quieten(self.correct(candidates, deviation, log_counts), deviation)
         height, width = counts.shape[-2:]
         clean = spread_blocks(mean.view(-1, 1, 1, 1) * (1 + relative), binning) / binning**2
         return clean[..., :height, :width].clamp(min=0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.networks.lattice_corrected import LatticeCorrectedNet, quieten
 from core.networks.registry import UnknownArchitectureError, build, load
 
 
@@ -91,6 +91,15 @@ def test_electrons_are_kept_on_a_flat_field_before_any_training() -> None:
     out = network(counts, counts.mean((1, 2, 3)), 2)
     boxes = torch.nn.functional.avg_pool2d(out - counts, 64)
     assert float(boxes.abs().max()) < 4 * (1.5 / 64**2) ** 0.5
+
+
+def test_what_noise_leaves_behind_is_quietened_and_a_lattice_stays_whole() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ripple = 0.02 * torch.randn(1, 1, 96, 96, generator=generator)
+    lattice = (0.3 * torch.cos(torch.arange(96) * 0.6)).expand(1, 1, 96, 96)
+    ones = torch.ones(1, 1, 96, 96)
+    assert quieten(ripple, ones).std() < 0.25 * ripple.std()
+    torch.testing.assert_close(quieten(lattice, ones), lattice, atol=0.003, rtol=0)
 
 
 def test_a_network_is_built_again_from_its_config_and_weights() -> None:
