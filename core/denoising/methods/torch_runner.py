@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from core.denoising.devices import Device, give_back
 from core.networks.norms import fold_norms
@@ -43,10 +44,6 @@ class TorchRunner:
         self._device = device
         self._network = network.to(device.torch, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._check: Callable[[], None] | None = None
-        if device.kind == "cpu":
-            for module in self._network.modules():
-                if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                    module.register_forward_pre_hook(self._between_layers)
 
     def __call__(self, frames: npt.NDArray[np.float32], *others: Any) -> npt.NDArray[np.float32]:
         """Run frames (N, H, W) through the network, with what else it takes; returns (N, H, W) float32.
@@ -60,21 +57,37 @@ class TorchRunner:
             x = torch.from_numpy(np.ascontiguousarray(frames))[:, None]
             x = x.to(self._device.torch).contiguous(memory_format=torch.channels_last)
             rest = [torch.from_numpy(o).to(self._device.torch) if isinstance(o, np.ndarray) else o for o in others]
-            y: Tensor = self._network(x, *rest)
+            with self._asking():
+                y: Tensor = self._network(x, *rest)
             return y[:, 0].float().cpu().numpy()
 
     @contextmanager
     def stoppable(self, check: Callable[[], None]) -> Iterator[None]:
-        """Ask `check` before each convolution while the block runs (CPU only: a layer there can take a second)."""
+        """Ask `check` before each operation while the block runs (CPU only: one there can take a second)."""
         self._check = check
         try:
             yield
         finally:
             self._check = None
 
-    def _between_layers(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if self._check is not None:
-            self._check()
+    def _asking(self) -> AbstractContextManager[object]:
+        if self._check is None or self._device.kind != "cpu":
+            return nullcontext()
+        return _Asking(self._check)
+
+
+class _Asking(TorchFunctionMode):
+    """Asks before each torch function that is called from Python; what is asked may raise."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        super().__init__()
+        self._check = check
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self._check()
+        return func(*args, **(kwargs or {}))
 
 
 class _Lowered(nn.Module):

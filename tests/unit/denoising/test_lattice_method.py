@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.denoising.context import Cancelled
 from core.denoising.run import denoise_movie
 from core.movies import open_movie
 from core.protocol.denoise import Region
@@ -44,6 +45,18 @@ def test_the_binning_is_chosen_once_recorded_and_followed(tmp_path, store):
     again = denoise_movie(request(source, "lattice", output=str(tmp_path / "b.tif"), plan=other), store, Listener())
     assert again.plan == other
     assert not np.array_equal(read(again.output), read(first.output))
+
+
+def test_a_cancel_is_asked_for_within_a_frame_between_all_its_steps(tmp_path, store):
+    """One window of one frame: a slow network on a large tile must not hold up a cancel."""
+    source = write_movie(tmp_path / "a.tif", frames=1, size=(96, 96))
+    asked = Listener()
+    denoise_movie(request(source, "lattice"), store, asked)
+    assert asked.checks > 100
+    late = Listener(lambda self: self.checks >= asked.checks // 2)
+    with pytest.raises(Cancelled):
+        denoise_movie(request(source, "lattice", output=str(tmp_path / "b.tif")), store, late)
+    assert late.checks == asked.checks // 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (31, 64)])
