@@ -52,7 +52,8 @@ def _blur_by_fft(field: Tensor, kernel: Tensor) -> Tensor:
     rows, columns = (-(-(extent + 2 * radius) // 32) * 32 for extent in (height, width))
     transfer = torch.fft.fft(kernel, n=rows)[:, None] * torch.fft.rfft(kernel, n=columns)[None]
     blurred = torch.fft.irfft2(torch.fft.rfft2(field, s=(rows, columns)) * transfer, s=(rows, columns))
-    return blurred[..., radius : radius + height, radius : radius + width]
+    out: Tensor = blurred[..., radius : radius + height, radius : radius + width]
+    return out
 
 
 def quieten(estimate: Tensor, deviation: Tensor) -> Tensor:
