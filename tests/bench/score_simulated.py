@@ -1,6 +1,8 @@
 """Score a model on held-out simulated structures and on empty frames.
 
-    python -P tests/bench/score_simulated.py MODEL_FOLDER RECIPE.toml [--pictures DIR]
+    python -m tests.bench.score_simulated [MODEL_FOLDER RECIPE.toml] [--images N]
+
+Without a folder: the built-in model and its recipe.
 
 STEM: PSNR against the Gaussian whose sigma is best for each image and dose (tuned on the truth: optimistic).
 Vacuum: rms of the result in per cent of the mean, in the middle and in the frame's outer 16 px, and false dots: local
@@ -9,24 +11,20 @@ extremes more than 5 per cent off the mean.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from core.networks.lattice_corrected import LatticeCorrectedNet
-from core.networks.registry import load
-from core.protocol.model_card import ModelCard
 from core.simulation.library import simulate_columns, simulate_structure
 from core.training.recipe_file import load_recipe
+from tests.bench.report import arguments, report
+from tests.bench.score_clean_images import built_in_model, open_model
 
+RECIPES = Path(__file__).parents[2] / "resources" / "recipes"
 SIGMAS = np.geomspace(0.5, 8, 17)
 
 
@@ -72,32 +70,33 @@ def vacuum(network: LatticeCorrectedNet, dose: float, binning: int, frames: int 
 
 
 def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("recipe", type=Path)
+    """Score the held-out structures of the recipe, and vacuum."""
+    parser = arguments(__doc__)
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("recipe", type=Path, nargs="?")
     parser.add_argument("--images", type=int, default=16)
-    arguments = parser.parse_args()
-    card = ModelCard.model_validate_json((arguments.model / "card.json").read_text())
-    network = load(card.architecture, card.config, load_file(arguments.model / "weights.safetensors"))
-    assert isinstance(network, LatticeCorrectedNet)
-    recipe = load_recipe(arguments.recipe)
-    library = recipe.library
-    indices = range(library.columns, library.columns + min(arguments.images, library.held_out))
-    stem = [simulate_columns(recipe.seed, i, library.size, library.pixel_angstrom).images[0] for i in indices]
-    for dose in (2.0, 8.0, 30.0, 120.0):
-        ours, theirs = against_gaussian(network, stem, dose)
-        sys.stdout.write(f"STEM {dose:g} e/px: network {ours:.2f} dB, best Gaussian {theirs:.2f} dB\n")
-    indices = range(library.structures, library.structures + min(arguments.images, library.held_out))
-    tem = [simulate_structure(recipe.seed, i, 1, library.size, library.pixel_angstrom).images[0] for i in indices]
-    for dose in (7.2, 36.0, 180.0):
-        ours, theirs = against_gaussian(network, tem, dose)
-        sys.stdout.write(f"TEM {dose:g} e/px: network {ours:.2f} dB, best Gaussian {theirs:.2f} dB\n")
-    for dose in (0.1, 0.45, 2.25, 11.25):
-        middle, edge, dots = vacuum(network, dose, 4)
-        sys.stdout.write(
-            f"vacuum {dose:g} e/px: rms {middle:.2f} %, outer 16 px {edge:.2f} %, false dots {dots} in 4\n"
-        )
+    options = parser.parse_args()
+    folder = options.model or built_in_model()
+    network = open_model(folder)
+    recipe = load_recipe(options.recipe or RECIPES / f"{folder.name}.toml")
+    library, seed = recipe.library, recipe.seed
+    count = 1 if options.quick else min(options.images, library.held_out)
+    stem_indices = range(library.columns, library.columns + count)
+    stem = [simulate_columns(seed, i, library.size, library.pixel_angstrom).images[0] for i in stem_indices]
+    tem_indices = range(library.structures, library.structures + count)
+    tem = [simulate_structure(seed, i, 1, library.size, library.pixel_angstrom).images[0] for i in tem_indices]
+    figures: dict[str, float | int | str] = {"images": count}
+    for name, images, doses in (("STEM", stem, (2.0, 8.0, 30.0, 120.0)), ("TEM", tem, (7.2, 36.0, 180.0))):
+        for dose in doses[:1] if options.quick else doses:
+            ours, theirs = against_gaussian(network, images, dose)
+            figures[f"{name} {dose:g} e/px: network dB"] = ours
+            figures[f"{name} {dose:g} e/px: best Gaussian dB"] = theirs
+    for dose in (0.45,) if options.quick else (0.1, 0.45, 2.25, 11.25):
+        middle, edge, dots = vacuum(network, dose, 4, 1 if options.quick else 4)
+        figures[f"vacuum {dose:g} e/px: rms %"] = middle
+        figures[f"vacuum {dose:g} e/px: outer 16 px %"] = edge
+        figures[f"vacuum {dose:g} e/px: false dots"] = dots
+    report(figures)
 
 
 if __name__ == "__main__":
