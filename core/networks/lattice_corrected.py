@@ -26,23 +26,23 @@ _NOISE_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
 _LONG_KERNEL = 12
-_QUIET = 1.5e-3
+_QUIET = 3e-3
 
 
 def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
     """Blur (N, 1, H, W) over the px where `mask` (1, 1, H, W) is 1: outside has no weight, nothing is mirrored."""
+    return _blur_with_zeros(image * mask, sigma) / _blur_with_zeros(mask, sigma).clamp(min=1e-6)
+
+
+def _blur_with_zeros(field: Tensor, sigma: float) -> Tensor:
     radius = math.ceil(3.5 * sigma)
-    offsets = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    offsets = torch.arange(-radius, radius + 1, device=field.device, dtype=field.dtype)
     kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
     kernel = kernel / kernel.sum()
-
-    def blur(field: Tensor) -> Tensor:
-        if radius > _LONG_KERNEL:
-            return _blur_by_fft(field, kernel)
-        field = functional.conv2d(field, kernel.view(1, 1, -1, 1), padding=(radius, 0))
-        return functional.conv2d(field, kernel.view(1, 1, 1, -1), padding=(0, radius))
-
-    return blur(image * mask) / blur(mask).clamp(min=1e-6)
+    if radius > _LONG_KERNEL:
+        return _blur_by_fft(field, kernel)
+    field = functional.conv2d(field, kernel.view(1, 1, -1, 1), padding=(radius, 0))
+    return functional.conv2d(field, kernel.view(1, 1, 1, -1), padding=(0, radius))
 
 
 def _blur_by_fft(field: Tensor, kernel: Tensor) -> Tensor:
@@ -60,13 +60,16 @@ def quieten(estimate: Tensor, deviation: Tensor) -> Tensor:
     """Smooth an estimate (N, 1, H, W) where its structure is too weak to be told from what noise leaves behind.
 
     Empty vacuum keeps a ripple of two or three hundredths of the noise deviation, wherever the estimate comes from. So
-    structure counts by its local energy over the noise's: below `_QUIET` it goes, above it stays whole.
+    structure counts by its local energy over the noise's: below `_QUIET` it goes, above it stays whole. At the frame's
+    edge, where half of the neighbours are missing and more noise is left, it must be stronger.
     """
     mask = torch.ones_like(estimate[:1])
-    smooth = gaussian_blur(estimate, mask, _SIGMAS[_BASE - 1])
+    wide = _SIGMAS[_BASE - 1]
+    smooth = gaussian_blur(estimate, mask, wide)
     structure = estimate - smooth
     energy = gaussian_blur((structure / deviation) ** 2, mask, _NOISE_SIGMA)
-    return smooth + structure * (energy**2 / (energy**2 + _QUIET**2))
+    least = _QUIET / _blur_with_zeros(mask, wide).clamp(min=0.5) ** 2
+    return smooth + structure * (energy**2 / (energy**2 + least**2))
 
 
 class _Pair(nn.Module):
@@ -176,12 +179,15 @@ class LatticeCorrectedNet(nn.Module):
             (N, 1, H, W) float32 expected electrons per px, never negative.
         """
         binned = bin_counts(counts.float(), binning)
-        mean = mean.to(binned).clamp(min=1e-6) * binning**2
+        given = mean.to(binned)
+        mean = given.clamp(min=1e-6) * binning**2
         candidates, deviation, log_counts = self.features(binned, mean, noise)
         relative = quieten(self.correct(candidates, deviation, log_counts), deviation)
         height, width = counts.shape[-2:]
         clean = spread_blocks(mean.view(-1, 1, 1, 1) * (1 + relative), binning) / binning**2
-        return clean[..., :height, :width].clamp(min=0)
+        # A frame without beam stays empty: there is no dose to be relative to.
+        lit = (given > 0).to(clean).view(-1, 1, 1, 1)
+        return clean[..., :height, :width].clamp(min=0) * lit
 
     def features(self, binned: Tensor, mean: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Compute what the network corrects, without parameters: candidates, noise deviation, counts.
