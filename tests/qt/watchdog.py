@@ -81,6 +81,8 @@ class Watchdog(QObject):
         self._idle = True
 
     def _on_awake(self) -> None:
+        # Told at every turn of the loop, also when nothing was waited for: then the work before it counts.
+        self._end()
         self._start("waking up")
 
     def _start(self, what: str) -> None:
