@@ -107,7 +107,10 @@ def verdict(quality: Quality, not_finite: int = 0) -> tuple[Notice, ...]:
         )
         out.append(Notice(level="info", code="hot-pixels", text=text))
     if not_finite:
-        text = f"{not_finite} pixels held no number (NaN or infinite); the result there comes from their neighbours."
+        text = (
+            f"{not_finite} pixels held no number (NaN or infinite); the result there comes from their neighbours, and "
+            "a frame without any number stays so."
+        )
         out.append(Notice(level="warning", code="not-finite", text=text))
     return tuple(out)
 
@@ -129,6 +132,8 @@ def expected_worst(boxes: int) -> float:
 
 
 def _caveats(boxes: int, not_finite: int, scale: IntensityScale) -> tuple[str, ...]:
+    if not boxes:
+        return ("No box could be compared: there is no figure for this result.",)
     out = [
         f"The largest of {boxes} boxes of {BOX} px: chance alone gives about {expected_worst(boxes):.1f}.",
         "A kept local mean says that intensity was not moved about; it doesn't say that a detail is true.",

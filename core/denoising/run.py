@@ -10,7 +10,7 @@ from pathlib import Path
 from core.denoising.context import RunContext
 from core.denoising.denoiser import Frames
 from core.denoising.drafting import KeptDraft, draft, estimate
-from core.denoising.errors import denoise_error
+from core.denoising.errors import DenoiseError, denoise_error
 from core.denoising.frame_list import FrameList, ListHeader, list_path
 from core.denoising.methods.registry import find_method
 from core.denoising.output import check_output
@@ -28,6 +28,7 @@ from core.movies import Movie, open_movie
 from core.movies.errors import unwritable
 from core.movies.writers.tiff import TiffMovieWriter, partial_path
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, Notice, Plan
+from core.protocol.movie import Issue
 
 __all__ = ["KeptDraft", "denoise_movie", "draft", "estimate"]
 
@@ -164,6 +165,7 @@ def list_header(request: DenoiseRequest, movie: RequestMovie, shape: tuple[int, 
 
 def _begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: FrameList, told: Told) -> _Run:
     """Decide how the run begins: by a plan of its own, by the one that was given, or by that of a run to go on from."""
+    told.tell(*(_as_notice(issue) for issue in movie.meta.issues if issue.level != "info"))
     selection = select(movie.meta, request.frames, request.sum_frames)
     if selection.left_over:
         text = f"{selection.left_over} frames did not fill a sum of {request.sum_frames} and were left out."
@@ -178,6 +180,8 @@ def _begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: Fra
         mine = listed.plan.model_copy(update=identity)
         one = RequestMovie(movie, selection, listed.plan.scale)
         same = listed.header.same_work(list_header(request, one, shape, mine))
+        if not same and listed.done and not request.overwrite:
+            raise _unfinished_work_of_others(request, len(listed.done))
         if not same or given not in (None, listed.header.plan):
             listed = None
             text = "A partial result of other work, or of another movie, lay there; it was begun anew."
@@ -200,6 +204,19 @@ def _begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: Fra
     if listed is not None:
         run.done.update(listed.done)
     return run
+
+
+def _as_notice(issue: Issue) -> Notice:
+    return Notice(level=issue.level, code=issue.code, text=f"The file: {issue.text}.")
+
+
+def _unfinished_work_of_others(request: DenoiseRequest, frames: int) -> DenoiseError:
+    return denoise_error(
+        "output-exists",
+        f"An unfinished result with {frames} finished frames lies there, made with other settings or of another movie.",
+        request.output,
+        "Choose another name, go on with the settings it was begun with, or give it up: overwrite (--no-resume).",
+    )
 
 
 def _open_list(output: Path) -> FrameList:

@@ -2,7 +2,7 @@
 
 Order of trust: what the user typed; what the file says; a fit of noise variance against mean; and, where there is no
 noise to measure, a defined stand-in: 0.1 and 99.9 % of the first frame become 10 and 210 electrons, so that every
-method sees a high dose and hardly changes the picture.
+method sees a high dose.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.denoising.denoiser import Frames
-from core.noise.gain import GainEstimate, estimate_gain, noise_variance
+from core.denoising.errors import denoise_error
+from core.noise.gain import GainEstimate, black_level, estimate_gain, noise_variance
 from core.protocol.denoise import IntensityScale, Notice
 from core.protocol.movie import MovieMeta
 
@@ -22,6 +23,10 @@ STAND_IN_RANGE = 200.0
 _STAND_IN_LOW = 10.0
 _CORRELATED = 0.3
 _STRIP = 256
+# Correlated noise looks weaker than it is by less than this; only a real black level reaches beyond.
+_FAR_FROM_ZERO = 0.5
+# Electrons of the brightest pixel.
+_LEAST, _MOST = 1e-4, 1e10
 _ELECTRON_UNITS = {"e", "e-", "e⁻", "electron", "electrons", "el"}
 
 
@@ -74,6 +79,7 @@ def choose_scale(
     typed_gain, typed_offset : float, optional
         What the user typed: stored units an electron, and the stored value of no electron.
     """
+    _refuse_senseless(frames, typed_gain, typed_offset, meta.path)
     gain, offset = typed_gain, typed_offset
     source = "typed" if gain is not None else None
     if gain is None:
@@ -83,6 +89,8 @@ def choose_scale(
             offset = told_offset
     if gain is not None:
         zero, notices = _plausible_offset(frames, gain, offset, typed_offset is not None)
+        if offset is None and source == "typed" and not notices:
+            zero, notices = _from_the_noise(frames, gain)
         return IntensityScale(gain=gain, offset=zero, source="typed" if source == "typed" else "tag"), notices
     estimate = estimate_gain(frames, offset)
     if estimate is None:
@@ -130,6 +138,40 @@ def _plausible_offset(
     return zero, (Notice(level="warning", code="black-level", text=text),)
 
 
+def _from_the_noise(frames: Sequence[npt.NDArray[np.generic]], gain: float) -> tuple[float, tuple[Notice, ...]]:
+    """Ask the noise for the black level that goes with a typed gain: 0 unless it says otherwise, and loudly."""
+    zero = black_level(frames, gain)
+    if zero is None or zero < _FAR_FROM_ZERO * _mean(frames):
+        return 0.0, ()
+    text = (
+        f"No black level is known. With a gain of {gain:.4g} the noise is too weak for one of 0 and speaks for "
+        f"{zero:.4g}, which was assumed. Type the black level if you know it, 0 included."
+    )
+    return zero, (Notice(level="warning", code="black-level", text=text),)
+
+
+def _refuse_senseless(
+    frames: Sequence[npt.NDArray[np.generic]], gain: float | None, offset: float | None, path: str
+) -> None:
+    """Refuse typed numbers that leave no electron, or more of them than any detector counts."""
+    if gain is None and offset is None:
+        return
+    finite = [frame[np.isfinite(frame)] for frame in frames]
+    top = max((float(values.max()) for values in finite if values.size), default=0.0)
+    above = top - (offset or 0.0)
+    electrons = above / (gain or max(abs(above), 1.0))
+    # A picture of nothing, or one below its typed black level by noise alone, is no error.
+    if above == 0 or (gain is not None and offset is None and above < 0) or _LEAST < electrons < _MOST:
+        return
+    raise denoise_error(
+        "bad-request",
+        f"With a gain of {gain or 1:.4g} and a black level of {offset or 0:.4g} the brightest pixel ({top:.4g}) would "
+        f"hold {above / (gain or 1):.3g} electrons, which can't be.",
+        path,
+        "Gain is stored units an electron; the black level is the stored value of no electron.",
+    )
+
+
 def _told_of(estimate: GainEstimate) -> tuple[Notice, ...]:
     if estimate.counted:
         return ()
@@ -138,9 +180,9 @@ def _told_of(estimate: GainEstimate) -> tuple[Notice, ...]:
             level="info",
             code="gain-estimated",
             text=(
-                f"Gain {estimate.gain:.4g} and black level {estimate.offset:.4g} were estimated from the noise "
-                f"(gain within {max(1, round(100 * estimate.error))} % if the noise is white). "
-                "Type them if you know them."
+                f"Gain {estimate.gain:.4g} and black level {estimate.offset:.4g} were estimated from the noise. "
+                "A lattice that fills the frame, or correlated noise, can put them off by tens of per cent, the black "
+                "level by more: type both if you know them."
             ),
         )
     ]
@@ -166,7 +208,8 @@ def _stand_in(
         gain, zero = max(abs(low), 1.0) / 100.0, offset if offset is not None else low - max(abs(low), 1.0)
     text = (
         "No counting noise could be measured, so the values could not be turned into electrons; a high dose is "
-        "assumed and the picture hardly changed. Type the counts per electron if you know them."
+        "assumed, and fine detail may be smoothed all the same: compare with the raw movie. "
+        "Type the counts per electron if you know them."
     )
     scale = IntensityScale(gain=gain, offset=zero, source="unknown")
     return scale, (Notice(level="warning", code="gain-unknown", text=text),)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 
+from pydantic import ValidationError
+
 from core.protocol.base import ErrorInfo
 
 
@@ -26,6 +28,10 @@ def error_info(error: BaseException) -> ErrorInfo:
     info = getattr(error, "info", None)
     if isinstance(info, ErrorInfo):
         return info
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        name = " ".join(str(part) for part in first["loc"]).replace("_", " ") or "the request"
+        return ErrorInfo(code="bad-request", what=f"This can't be asked for: {name}: {first['msg']}.")
     if is_out_of_memory(error):
         what = "There is not enough memory."
         advice = "Close other programs, choose a smaller region or the CPU; finished frames are kept."

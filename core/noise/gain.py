@@ -22,6 +22,7 @@ _SKEWED = 0.9
 _LOOKS = 2_000_000
 _COUNTED = 0.05
 _SMOOTH = 0.97
+_WHITE = 0.2
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,23 @@ def estimate_gain(frames: Sequence[npt.NDArray[np.generic]], offset: float | Non
         return None
     gain, zero, error = fit
     return GainEstimate(gain, zero, error, False, correlation, len(means))
+
+
+def black_level(frames: Sequence[npt.NDArray[np.generic]], gain: float) -> float | None:
+    """Return the stored value of no electron that makes a known gain and the noise agree: mean - variance / gain.
+
+    None where there is no noise to measure, or where it is correlated and so looks weaker than it is.
+    """
+    blocks = [_blocks(frame) for frame in _thin(frames)]
+    means = np.concatenate([block[0] for block in blocks])
+    variances = np.concatenate([block[1] for block in blocks])
+    keep = _inliers(variances)
+    means, variances = means[keep], variances[keep]
+    if len(means) < 8 or _no_noise(means, variances):
+        return None
+    if float(np.median([_correlation(frame) for frame in frames])) > _WHITE:
+        return None
+    return float(np.median(means - variances / gain))
 
 
 def noise_variance(frame: npt.NDArray[np.generic]) -> float:

@@ -97,8 +97,8 @@ class DenoiseRequest(Record):
     frames: FrameRange = FrameRange()
     region: Region | None = None
     sum_frames: int = Field(default=1, ge=1)
-    counts_per_electron: float | None = Field(default=None, gt=0)
-    black_level: float | None = None
+    counts_per_electron: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    black_level: float | None = Field(default=None, allow_inf_nan=False)
     overwrite: bool = False
     resume: bool = True
     tile: int | None = Field(default=None, ge=16)
@@ -115,8 +115,8 @@ class DraftRequest(Record):
     frame: int = Field(ge=0)
     region: Region | None = None
     sum_frames: int = Field(default=1, ge=1)
-    counts_per_electron: float | None = Field(default=None, gt=0)
-    black_level: float | None = None
+    counts_per_electron: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    black_level: float | None = Field(default=None, allow_inf_nan=False)
     model: str
     device: DeviceChoice = "auto"
     scratch: Scratch

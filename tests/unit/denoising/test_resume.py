@@ -116,6 +116,10 @@ def test_frames_of_other_work_are_never_mixed_in(tmp_path, store, source, change
     cancelled_run(source, store, after=3)
     listener = Listener()
     asked = request(source, "tiny").model_copy(update=change)
+    with pytest.raises(DenoiseError, match="unfinished result with 3 finished frames"):
+        denoise_movie(asked, store, listener)
+    assert len((tmp_path / "a_denoised.tif.partial.frames").read_text().splitlines()) == 4
+    asked = asked.model_copy(update={"overwrite": True})
     result = denoise_movie(asked, store, listener)
     assert result.resumed_frames == 0
     assert "begun-anew" in listener.codes
@@ -130,7 +134,9 @@ def test_frames_of_another_movie_are_never_mixed_in(tmp_path, store, source):
     values = tifffile.imread(source) + 1
     tifffile.imwrite(source, values, metadata={"axes": "TYX"}, photometric="minisblack")
     listener = Listener()
-    assert denoise_movie(request(source, "tiny"), store, listener).resumed_frames == 0
+    with pytest.raises(DenoiseError, match="unfinished result"):
+        denoise_movie(request(source, "tiny"), store, listener)
+    assert denoise_movie(request(source, "tiny", overwrite=True), store, listener).resumed_frames == 0
     assert "begun-anew" in listener.codes
 
 

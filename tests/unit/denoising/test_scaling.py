@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.denoising.errors import DenoiseError
 from core.denoising.scaling import Scaling, choose_scale, pixel_variance
 from core.protocol.movie import MovieMeta
 
@@ -144,3 +145,21 @@ def test_without_a_gain_the_noise_itself_is_measured():
     if scale.source == "unknown":
         electrons = Scaling.of(scale).electrons(frame)
         assert pixel_variance(scale, electrons) == pytest.approx(float(electrons.var()), rel=0.1)
+
+
+def test_a_typed_gain_without_a_black_level_asks_the_noise_for_it():
+    frames = [37.5 * counts(2.0, size=256, seed=seed) + 200.0 for seed in range(3)]
+    scale, notices = choose_scale(meta(), frames, 37.5)
+    assert scale.offset == pytest.approx(200.0, abs=8.0)
+    assert [notice.code for notice in notices] == ["black-level"]
+
+
+def test_a_typed_gain_of_counts_keeps_zero_for_the_black_level():
+    scale, notices = choose_scale(meta(), [3.0 * counts(2.0, size=256)], 3.0)
+    assert (scale.offset, notices) == (0.0, ())
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1e-30, None), (1e30, None), (None, 1e9), (2.0, 1e9)])
+def test_senseless_numbers_are_refused(gain, offset):
+    with pytest.raises(DenoiseError, match="can't be"):
+        choose_scale(meta(), [7.0 * counts()], gain, offset)
