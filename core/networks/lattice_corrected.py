@@ -26,7 +26,8 @@ _NOISE_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
 _LONG_KERNEL = 12
-_QUIET = 3e-3
+# Weaker than this, patches of false lattice in empty frames pass; chosen on them and on held-out structures.
+_QUIET = 1.5e-2
 
 
 def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
