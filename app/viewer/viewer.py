@@ -48,6 +48,7 @@ class Viewer(QWidget):
         self._draft_awaited = False
         self._problem: ErrorInfo | None = None
         self._waiting_text = ""
+        self._closed = False
         self._refresh_soon = QTimer(self)
         self._refresh_soon.setSingleShot(True)
         self._refresh_soon.setInterval(0)
@@ -134,7 +135,8 @@ class Viewer(QWidget):
         self._on_layout()
 
     def shut(self) -> None:
-        """Ask for nothing more: the window closes."""
+        """Ask for nothing more: the window closes, and its scratch files go. A movie shown after that stays unread."""
+        self._closed = True
         self.player.stop()
         self._meta = None
         self._refresh_soon.stop()
@@ -235,7 +237,7 @@ class Viewer(QWidget):
 
     def _refresh(self) -> None:
         """Ask for what is wanted and not yet shown."""
-        if self._meta is None:
+        if self._meta is None or self._closed:
             return
         wanted = self.raw_or_denoised().view.wanted_region()
         visible = self.raw_or_denoised().view.wanted_region(margin=0.0)

@@ -358,3 +358,16 @@ def test_picture_kinds_are_named_in_the_caption(desk: Desk) -> None:
     assert picture is not None
     assert picture.kind is PictureKind.RESULT
     assert caption.full_text() == "Denoised · frame 1 · General HRTEM / STEM"
+
+
+def test_a_closed_window_asks_the_reader_for_nothing_more(desk: Desk) -> None:
+    desk.open("a.dm4")
+    viewer = desk.window.viewer
+    meta, source = viewer._meta, viewer._raw_feed.source
+    desk.window.close()
+    # A choice in the list that was still on its way.
+    viewer._meta = meta
+    viewer._raw_feed.set_source(source)
+    viewer.state.set_frame(5)
+    viewer._refresh()
+    assert not viewer._raw_feed.busy
