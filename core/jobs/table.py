@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from core.denoising.context import RunContext
-from core.jobs import denoise, draft, estimate
+from core.jobs import denoise, detector, draft, estimate, export, rerun
 from core.models import ModelStore
+from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -15,9 +16,13 @@ from core.protocol.denoise import (
     TrainJobRequest,
     TrainJobResult,
 )
+from core.protocol.export import ExportRequest, ExportResult
+from core.protocol.rerun import RerunRequest, RerunResult
 
-Request = DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest
-Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult
+Request = (
+    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
+)
+Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult
 
 
 def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
@@ -28,6 +33,12 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         return draft.run(request, store, context)
     if isinstance(request, EstimateRequest):
         return estimate.run(request, store, context)
+    if isinstance(request, ExportRequest):
+        return export.run(request, context)
+    if isinstance(request, DetectorRequest):
+        return detector.run(request, context)
+    if isinstance(request, RerunRequest):
+        return rerun.run(request, store, context)
     # Training brings the simulation along, which nothing else needs.
     from core.jobs import train
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.movies.files import RandomAccessFile
@@ -48,9 +49,33 @@ class Format:
         Takes the first `HEAD_BYTES` bytes and the extension; tells whether it is this format.
     entries : callable
         Takes the open file, gives its datasets; owns nothing: the file is closed by whoever opened it.
+    entry : callable or None
+        For formats whose datasets have keys that carry a choice (how events are grouped): takes the open file and a
+        key that `entries` does not list, gives its entry, or None if the key means nothing.
     """
 
     name: str
     extensions: tuple[str, ...]
     sniff: Callable[[bytes, str], bool]
     entries: Callable[[RandomAccessFile], list[Entry]]
+    entry: Callable[[RandomAccessFile, str], Entry | None] | None = None
+
+
+@dataclass(frozen=True)
+class FolderFormat:
+    """A movie, or several, that are a folder of many files.
+
+    Attributes
+    ----------
+    name : str
+        As shown to the user and stored in ``MovieMeta.format``.
+    recognise : callable
+        Takes the folder; tells from its listing alone whether it is this format.
+    entries : callable
+        Takes the folder, gives its datasets. The metadata that they open with carry `fingerprint`, `file_count` and
+        `file_bytes`.
+    """
+
+    name: str
+    recognise: Callable[[Path], bool]
+    entries: Callable[[Path], list[Entry]]

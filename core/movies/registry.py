@@ -1,18 +1,22 @@
-"""Which format is a file, and how it is opened. A new format is one file in `formats` and one line in `FORMATS`."""
+"""Which format is a file or a folder, and how it is opened.
+
+A new format is one file in `formats` and one line in `FORMATS` or `FOLDER_FORMATS`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported
+from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported, unreadable
 from core.movies.files import RandomAccessFile
-from core.movies.format import HEAD_BYTES, Entry, Format
+from core.movies.format import HEAD_BYTES, Entry, FolderFormat, Format, Opened
 from core.movies.formats import dm, mrc, named, ser, tiff
 from core.movies.movie import Movie, typed_errors
 from core.protocol.movie import DatasetInfo
 
 # In the order in which they are asked; the named but unsupported ones come last.
 FORMATS: tuple[Format, ...] = (dm.FORMAT, ser.FORMAT, ser.EMI_FORMAT, tiff.FORMAT, mrc.FORMAT, named.FORMAT)
+FOLDER_FORMATS: tuple[FolderFormat, ...] = ()
 
 
 def _format_of(file: RandomAccessFile) -> Format:
@@ -24,13 +28,22 @@ def _format_of(file: RandomAccessFile) -> Format:
     raise NotAMovie.about(file.path, "This is not a movie in a format that can be read here.")
 
 
-def _entries(file: RandomAccessFile) -> list[Entry]:
-    found = _format_of(file)
+def _entries(file: RandomAccessFile, found: Format) -> list[Entry]:
     with typed_errors(file.path, f"reading it as {found.name}"):
         entries = found.entries(file)
     if not entries:
         raise Malformed.about(file.path, f"The {found.name} file holds no image.")
     return entries
+
+
+def _folder_entries(folder: Path) -> list[Entry]:
+    with typed_errors(str(folder), "looking through the folder"):
+        for candidate in FOLDER_FORMATS:
+            if candidate.recognise(folder):
+                entries = candidate.entries(folder)
+                if entries:
+                    return entries
+    raise unreadable(folder, IsADirectoryError(str(folder)))
 
 
 def list_datasets(path: str | Path) -> tuple[DatasetInfo, ...]:
@@ -51,8 +64,10 @@ def list_datasets(path: str | Path) -> tuple[DatasetInfo, ...]:
     MovieError
         The file can't be read, or is no movie at all.
     """
+    if _is_folder(path):
+        return tuple(entry.info for entry in _folder_entries(Path(path)))
     with RandomAccessFile(path) as file:
-        return tuple(entry.info for entry in _entries(file))
+        return tuple(entry.info for entry in _entries(file, _format_of(file)))
 
 
 def open_movie(path: str | Path, dataset: str | None = None) -> Movie:
@@ -61,7 +76,7 @@ def open_movie(path: str | Path, dataset: str | None = None) -> Movie:
     Parameters
     ----------
     path : str or Path
-        A DM3, DM4, SER, EMI, TIFF or MRC file.
+        A file, or the folder of a movie that is many files.
     dataset : str, optional
         The ``key`` of one of `list_datasets`; the first that is a movie by default.
 
@@ -75,30 +90,53 @@ def open_movie(path: str | Path, dataset: str | None = None) -> Movie:
     MovieError
         ``NotAMovie``, ``Truncated``, ``Malformed``, ``Unsupported``, ``NoSuchDataset`` or ``Unreadable``.
     """
+    if _is_folder(path):
+        return _movie(str(path), _choose(str(path), _folder_entries(Path(path)), dataset), None)
     file = RandomAccessFile(path)
     try:
-        entry = _choose(file, _entries(file), dataset)
-        with typed_errors(file.path, "opening it"):
-            opened = entry.open()
-            meta = opened.meta
-            if not meta.fingerprint:
-                meta = meta.model_copy(update={"fingerprint": file.fingerprint(), "file_bytes": file.size})
+        found = _format_of(file)
+        entry = _asked_for(file, found, dataset) or _choose(file.path, _entries(file, found), dataset)
+        return _movie(file.path, entry, file)
     except BaseException:
         file.close()
         raise
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        # Opening it says what is wrong.
+        return False
+
+
+def _movie(path: str, entry: Entry, file: RandomAccessFile | None) -> Movie:
+    with typed_errors(path, "opening it"):
+        opened: Opened = entry.open()
+        meta = opened.meta
+        if not meta.fingerprint and file is not None:
+            meta = meta.model_copy(update={"fingerprint": file.fingerprint(), "file_bytes": file.size})
     return Movie(meta, opened.source, opened.tags)
 
 
-def _choose(file: RandomAccessFile, entries: list[Entry], dataset: str | None) -> Entry:
+def _asked_for(file: RandomAccessFile, found: Format, dataset: str | None) -> Entry | None:
+    """The dataset of a key that carries a choice; None for the plain ones."""
+    if dataset is None or found.entry is None:
+        return None
+    with typed_errors(file.path, f"reading it as {found.name}"):
+        return found.entry(file, dataset)
+
+
+def _choose(path: str, entries: list[Entry], dataset: str | None) -> Entry:
     if dataset is not None:
         for entry in entries:
             if entry.info.key == dataset:
                 if entry.info.refusal is not None:
-                    raise Unsupported.about(file.path, entry.info.refusal)
+                    raise Unsupported.about(path, entry.info.refusal)
                 return entry
         keys = ", ".join(entry.info.key for entry in entries)
-        raise NoSuchDataset.about(file.path, f"The file holds no dataset {dataset!r}.", f"It holds: {keys}.")
+        raise NoSuchDataset.about(path, f"The file holds no dataset {dataset!r}.", f"It holds: {keys}.")
     for entry in entries:
         if entry.info.refusal is None:
             return entry
-    raise Unsupported.about(file.path, entries[0].info.refusal or "The file holds no movie.")
+    raise Unsupported.about(path, entries[0].info.refusal or "The file holds no movie.")

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.movies.files import RandomAccessFile
-
 Frame = NDArray[Any]
 
 
@@ -24,13 +22,26 @@ class FrameSource(Protocol):
         """Let go of the file."""
 
 
+class Bytes(Protocol):
+    """What a strided source reads from: one file, or several that follow each other (`JoinedFiles`)."""
+
+    def check(self, offset: int, count: int) -> None:
+        """Refuse a range outside before anything is allocated for it."""
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` from `offset` on."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
 class StridedSource:
     """Uncompressed frames, each contiguous in the file: DM, SER, MRC and most TIFF.
 
     Parameters
     ----------
-    file : RandomAccessFile
-        Closed together with the source.
+    file : Bytes
+        A `RandomAccessFile` or `JoinedFiles`; closed together with the source.
     dtype : numpy.dtype
         As stored, byte order included; bool is one byte a pixel.
     height, width : int
@@ -43,7 +54,7 @@ class StridedSource:
 
     def __init__(
         self,
-        file: RandomAccessFile,
+        file: Bytes,
         dtype: np.dtype[Any],
         height: int,
         width: int,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -17,10 +18,14 @@ from core.protocol.denoise import (
     TrainJobRequest,
     TrainJobResult,
 )
+from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.movie import MovieMeta
+from core.protocol.rerun import RerunRequest, RerunResult
 
-Request = DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest
-Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult
+Request = (
+    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
+)
+Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult
 
 
 class JobState(StrEnum):

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.protocol.base import Record
-from core.protocol.movie import IssueLevel
+from core.protocol.clean_up import CleanUp
+from core.protocol.denoise_parts import DeviceChoice, FrameRange, Notice, Region
+from core.protocol.entered import Entered
 
-DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
-
-
-class Region(Record):
-    """Rows ``y0:y1`` and columns ``x0:x1`` of a frame, in px, ends exclusive."""
-
-    y0: int = Field(ge=0)
-    y1: int
-    x0: int = Field(ge=0)
-    x1: int
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Region:
-        if self.y1 <= self.y0 or self.x1 <= self.x0:
-            raise ValueError("the region is empty: its end must lie beyond its start")
-        return self
-
-
-class FrameRange(Record):
-    """Frames ``start`` (inclusive) to ``stop`` (exclusive; None: to the end)."""
-
-    start: int = Field(default=0, ge=0)
-    stop: int | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> FrameRange:
-        if self.stop is not None and self.stop <= self.start:
-            raise ValueError("the range holds no frame: its end must lie beyond its start")
-        return self
+__all__ = [
+    "DenoiseRequest",
+    "DenoiseResult",
+    "DeviceChoice",
+    "DraftRequest",
+    "DraftResult",
+    "EstimateRequest",
+    "EstimateResult",
+    "FrameRange",
+    "IntensityScale",
+    "Notice",
+    "Plan",
+    "Provenance",
+    "Quality",
+    "Region",
+    "Scratch",
+    "TrainJobRequest",
+    "TrainJobResult",
+]
 
 
 class IntensityScale(Record):
@@ -85,7 +77,9 @@ class DenoiseRequest(Record):
     """Denoise a movie, a range of it or a region of it, into a file.
 
     `sum_frames` adds up that many neighbouring frames into one before denoising. `counts_per_electron` and
-    `black_level` are what the user typed; None: from the file, else estimated.
+    `black_level` are what the user typed; None: from the file, else estimated. `entered` is calibration typed by hand,
+    `clean_up` what is done about the detector's defects. The end of `output`'s name says its format (``.tif``,
+    ``.ome.tif``, ``.mrc``, ``.ome.zarr``); with `dtype` ``uint16`` the values are stored with a linear scale.
     """
 
     kind: Literal["denoise"] = "denoise"
@@ -99,6 +93,9 @@ class DenoiseRequest(Record):
     sum_frames: int = Field(default=1, ge=1)
     counts_per_electron: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     black_level: float | None = Field(default=None, allow_inf_nan=False)
+    dtype: Literal["float32", "uint16"] = "float32"
+    entered: Entered | None = None
+    clean_up: CleanUp = CleanUp()
     overwrite: bool = False
     resume: bool = True
     tile: int | None = Field(default=None, ge=16)
@@ -117,6 +114,8 @@ class DraftRequest(Record):
     sum_frames: int = Field(default=1, ge=1)
     counts_per_electron: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     black_level: float | None = Field(default=None, allow_inf_nan=False)
+    entered: Entered | None = None
+    clean_up: CleanUp = CleanUp()
     model: str
     device: DeviceChoice = "auto"
     scratch: Scratch
@@ -151,14 +150,6 @@ class Quality(Record):
     boxes: int
     hot_pixels: int = 0
     caveats: tuple[str, ...] = ()
-
-
-class Notice(Record):
-    """Something the user is told about a run: smaller tiles, a hot pixel, a warning of quality."""
-
-    level: IssueLevel
-    code: str
-    text: str
 
 
 class DenoiseResult(Record):
@@ -214,7 +205,11 @@ class TrainJobResult(Record):
 
 
 class Provenance(Record):
-    """Written into every result, so that it can be judged and run again from the file alone."""
+    """Written into every result, so that it can be judged and run again from the file alone.
+
+    `source_sha256` is over the frames that were read and `result_sha256` over those that were written, each frame's
+    pixels hashed on their way and the hashes hashed in order; empty where unknown.
+    """
 
     program: str = "Quietbeam"
     version: str
@@ -222,6 +217,8 @@ class Provenance(Record):
     source: str
     source_fingerprint: str
     source_frames: tuple[int, int]
+    source_sha256: str = ""
+    result_sha256: str = ""
     request: DenoiseRequest
     plan: Plan
     quality: Quality | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from core.protocol.base import ErrorInfo, Record
+from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -19,13 +20,21 @@ from core.protocol.denoise import (
     TrainJobRequest,
     TrainJobResult,
 )
+from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard
+from core.protocol.rerun import RerunRequest, RerunResult
 
 HEARTBEAT_S = 2.0
 SILENCE_S = 30.0
 
-JobRequest = Annotated[DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest, Field(discriminator="kind")]
-JobResult = Annotated[DenoiseResult | DraftResult | EstimateResult | TrainJobResult, Field(discriminator="kind")]
+JobRequest = Annotated[
+    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest,
+    Field(discriminator="kind"),
+]
+JobResult = Annotated[
+    DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult,
+    Field(discriminator="kind"),
+]
 
 
 class StartJob(Record):

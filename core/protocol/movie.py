@@ -46,6 +46,8 @@ class MovieMeta(Record):
 
     Attributes
     ----------
+    path : str
+        The file, or the folder of a movie that is many files.
     frames, height, width : int
         Frames that can really be read, and their size in px.
     dtype : str
@@ -55,15 +57,31 @@ class MovieMeta(Record):
     pixel_unit : str or None
         ``nm`` for images, ``1/nm`` for diffraction.
     times : tuple of float or None
-        Start of each frame in s, or None. `frame_interval` serves when they are evenly spaced.
+        Start of each frame in s, or None. `frame_interval_s` serves when they are evenly spaced.
+    segments : tuple of Segment
+        Stretches of frames that belong together; empty: all of them do.
     exposure_s : float or None
         Exposure of one frame in s.
     counts_per_electron : float or None
         Gain of the detector where the file tells it.
+    black_level : float or None
+        Stored value where no electron fell.
     intensity_origin, intensity_scale, intensity_unit
         The file's own calibration of intensity: value = (stored - origin) * scale, in `intensity_unit`.
+    scanned : bool or None
+        True for a scanning detector (STEM), whose counts are no dose; False for a camera.
+    dose_e_per_a2 : float or None
+        Dose of one frame as the file tells it, electrons a square angstrom at the specimen.
+    dose_rate_e_per_a2_s : float or None
+        The same a second.
+    start_unix_s : float or None
+        When the first frame began, in seconds since 1970 (UTC), where the file says so; joins holder logs.
     declared_frames : int
         Frames that the header promises; larger than `frames` in a truncated file.
+    file_count, file_bytes : int
+        How many files the movie lies in, and the size of all of them.
+    entered : tuple of str
+        Names of the fields that the user typed (`Entered`), not the file.
     fingerprint : str
         A sampled hash of the content, to find a moved file again.
     """
@@ -83,6 +101,7 @@ class MovieMeta(Record):
     segments: tuple[Segment, ...] = ()
     exposure_s: float | None = None
     counts_per_electron: float | None = None
+    black_level: float | None = None
     intensity_origin: float | None = None
     intensity_scale: float | None = None
     intensity_unit: str | None = None
@@ -90,8 +109,14 @@ class MovieMeta(Record):
     magnification: float | None = None
     detector: str | None = None
     date: str | None = None
+    scanned: bool | None = None
+    dose_e_per_a2: float | None = None
+    dose_rate_e_per_a2_s: float | None = None
+    start_unix_s: float | None = None
     declared_frames: int
+    file_count: int = 1
     file_bytes: int = 0
+    entered: tuple[str, ...] = ()
     fingerprint: str = ""
     issues: tuple[Issue, ...] = ()
 

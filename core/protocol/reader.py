@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from core.protocol.base import ErrorInfo, Record
 from core.protocol.denoise import Region, Scratch
 from core.protocol.engine import Heartbeat, Quit
+from core.protocol.entered import Entered
 from core.protocol.movie import DatasetInfo, MovieMeta
 
 
@@ -62,6 +63,37 @@ class TraceRequest(Record):
     points: int = Field(default=512, ge=1)
 
 
+class Survey(Record):
+    """What would be added if these files and folders were dropped on the window? Nothing but listings is read."""
+
+    type: Literal["survey"] = "survey"
+    id: int
+    paths: tuple[str, ...]
+
+
+class TagsRequest(Record):
+    """The file's own tags whose name or value holds `search` (any case), at most `most` of them."""
+
+    type: Literal["tags"] = "tags"
+    id: int
+    path: str
+    dataset: str | None = None
+    search: str = ""
+    most: int = Field(default=2000, ge=1)
+
+
+class HolderLogRequest(Record):
+    """A holder log (CSV) joined to the frames of a movie by time; `offset_s` is added to the log's time."""
+
+    type: Literal["holder_log"] = "holder_log"
+    id: int
+    path: str
+    dataset: str | None = None
+    entered: Entered | None = None
+    log: str
+    offset_s: float = 0.0
+
+
 class Forget(Record):
     """Close the file if it is open, so that a disk can be ejected."""
 
@@ -69,7 +101,10 @@ class Forget(Record):
     path: str
 
 
-ReaderRequest = Annotated[Describe | Thumbnail | View | TraceRequest | Forget | Quit, Field(discriminator="type")]
+ReaderRequest = Annotated[
+    Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | HolderLogRequest | Forget | Quit,
+    Field(discriminator="type"),
+]
 
 
 class ReaderReady(Record):
@@ -118,6 +153,78 @@ class Trace(Record):
     means: tuple[float, ...]
 
 
+class Find(Record):
+    """One thing that would be added: a movie, of one file or of many.
+
+    Attributes
+    ----------
+    path : str
+        What is opened: a file, or the folder of a movie that is many files.
+    dataset : str or None
+        Which movie of a folder that holds several.
+    kind : str
+        ``file``, ``in-situ`` (a Gatan tree of files or a director with its raw files), ``images`` (numbered TIFF or
+        PNG), ``zarr``, ``parts`` (TVIPS and the like).
+    files, file_bytes : int
+        How many files belong to it, and their size.
+    said : str
+        One sentence for the user, such as "120 numbered TIFF images: one movie of 120 frames".
+    """
+
+    path: str
+    dataset: str | None = None
+    kind: Literal["file", "in-situ", "images", "zarr", "parts"] = "file"
+    files: int = 1
+    file_bytes: int = 0
+    said: str = ""
+
+
+class Surveyed(Record):
+    """Answer to `Survey`. `said` sums it up in a sentence; `skipped` files are no movies; `more`: the list was cut."""
+
+    type: Literal["surveyed"] = "surveyed"
+    id: int
+    finds: tuple[Find, ...]
+    folders: int = 0
+    skipped: int = 0
+    more: bool = False
+    said: str = ""
+
+
+class TagRow(Record):
+    """A tag: its dotted name, and its value as text."""
+
+    name: str
+    value: str
+
+
+class Tags(Record):
+    """Answer to `TagsRequest`; `total` tags match, of which `rows` are the first."""
+
+    type: Literal["tagged"] = "tagged"
+    id: int
+    rows: tuple[TagRow, ...]
+    total: int
+
+
+class LogColumn(Record):
+    """A quantity of a holder log, with its value at each frame (None: the log is silent there)."""
+
+    name: str
+    unit: str = ""
+    values: tuple[float | None, ...]
+
+
+class HolderLogJoined(Record):
+    """Answer to `HolderLogRequest`. `said` tells how the times were matched, and what is doubtful."""
+
+    type: Literal["holder_log_joined"] = "holder_log_joined"
+    id: int
+    columns: tuple[LogColumn, ...]
+    frames_covered: int
+    said: str
+
+
 class ReaderFailed(Record):
     """A request failed; the reader goes on."""
 
@@ -127,10 +234,13 @@ class ReaderFailed(Record):
 
 
 ReaderEvent = Annotated[
-    ReaderReady | Heartbeat | Described | Pixels | Trace | ReaderFailed, Field(discriminator="type")
+    ReaderReady | Heartbeat | Described | Pixels | Trace | Surveyed | Tags | HolderLogJoined | ReaderFailed,
+    Field(discriminator="type"),
 ]
 
-reader_request: TypeAdapter[Describe | Thumbnail | View | TraceRequest | Forget | Quit] = TypeAdapter(ReaderRequest)
-reader_event: TypeAdapter[ReaderReady | Heartbeat | Described | Pixels | Trace | ReaderFailed] = TypeAdapter(
-    ReaderEvent
-)
+reader_request: TypeAdapter[
+    Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | HolderLogRequest | Forget | Quit
+] = TypeAdapter(ReaderRequest)
+reader_event: TypeAdapter[
+    ReaderReady | Heartbeat | Described | Pixels | Trace | Surveyed | Tags | HolderLogJoined | ReaderFailed
+] = TypeAdapter(ReaderEvent)
