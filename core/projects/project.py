@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.projects import schema
 from core.projects.errors import ProjectError, from_sqlite, project_error
@@ -28,11 +28,14 @@ from core.projects.records import (
     merge_frames,
 )
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import CleanUp
 from core.protocol.engine import JobRequest, JobResult
+from core.protocol.entered import Entered
 from core.protocol.movie import MovieMeta
 
 _FLUSH_S = 1.0
 Record = TypeVar("Record")
+Words = TypeVar("Words", bound=BaseModel)
 _request: TypeAdapter[Request] = TypeAdapter(JobRequest)
 _result: TypeAdapter[Result] = TypeAdapter(JobResult)
 
@@ -146,6 +149,28 @@ class Project:
                 (new, relative_to_project(new, self.path), meta.model_dump_json(), movie_id),
             )
         return self.movie(movie_id)
+
+    def set_entered(self, movie_id: int, entered: Entered) -> None:
+        """Keep what the user typed about a movie; `Entered()` forgets it."""
+        text = None if entered.nothing else entered.model_dump_json(exclude_none=True)
+        with self._write() as db:
+            db.execute("UPDATE movies SET entered = ? WHERE id = ?", (text, movie_id))
+
+    def set_holder_log(self, movie_id: int, log: str | Path | None, offset_s: float = 0.0) -> None:
+        """Keep which holder log belongs to a movie and how far its clock is off; None: none."""
+        where = None if log is None else absolute(log)
+        relative = None if where is None else relative_to_project(where, self.path)
+        with self._write() as db:
+            db.execute(
+                "UPDATE movies SET holder_log = ?, relative_holder_log = ?, holder_offset_s = ? WHERE id = ?",
+                (where, relative, offset_s, movie_id),
+            )
+
+    def set_clean_up(self, movie_id: int, clean_up: CleanUp | None) -> None:
+        """Keep what is done about the detector's defects in a movie."""
+        text = None if clean_up is None else clean_up.model_dump_json()
+        with self._write() as db:
+            db.execute("UPDATE movies SET clean_up = ? WHERE id = ?", (text, movie_id))
 
     def remove_movie(self, movie_id: int) -> None:
         """Forget a movie and its results; no file is touched."""
@@ -265,12 +290,22 @@ class Project:
             raise from_sqlite(error, str(self.path)) from error
 
     def _movies(self, where: str, *values: object) -> Iterator[MovieRecord]:
-        query = f"SELECT id, path, relative_path, meta, added FROM movies WHERE {where} ORDER BY id"  # noqa: S608
-        for number, path, relative, meta, added in self._rows(query, values):
+        columns = "id, path, relative_path, meta, added, entered, holder_log, relative_holder_log, holder_offset_s"
+        query = f"SELECT {columns}, clean_up FROM movies WHERE {where} ORDER BY id"  # noqa: S608
+        for row in self._rows(query, values):
+            number, path, relative, meta, added, entered, log, relative_log, offset_s, clean_up = row
             # A row that another version wrote and this one can't read is left alone, never a reason to stop.
             with suppress(ValidationError):
-                paths = candidates(path, relative, self.path)
-                yield MovieRecord(number, paths, MovieMeta.model_validate_json(meta), added)
+                yield MovieRecord(
+                    id=number,
+                    paths=candidates(path, relative, self.path),
+                    meta=MovieMeta.model_validate_json(meta),
+                    added=added,
+                    entered=_understood(Entered, entered) or Entered(),
+                    holder_logs=() if log is None else candidates(log, relative_log, self.path),
+                    holder_offset_s=offset_s,
+                    clean_up=_understood(CleanUp, clean_up),
+                )
 
     def _jobs(self, where: str, *values: object) -> Iterator[JobRecord]:
         columns = "id, movie_id, request, state, created, finished, total, error, result"
@@ -407,6 +442,13 @@ def _keep_aside(path: Path) -> Path:
 def _unwritable(path: Path, error: OSError) -> ProjectError:
     what = f"No project can be made here ({error.strerror or error})."
     return project_error("no-permission", what, str(path), "Choose a folder that you may write to.")
+
+
+def _understood(kind: type[Words], text: str | None) -> Words | None:
+    """A record of the project; None where there is none, or another version wrote what this one can't read."""
+    with suppress(ValidationError):
+        return None if text is None else kind.model_validate_json(text)
+    return None
 
 
 def _ranges(text: str) -> tuple[tuple[int, int], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.protocol.base import ErrorInfo
-from core.protocol.clean_up import DetectorRequest, DetectorResult
+from core.protocol.clean_up import CleanUp, DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -18,6 +18,7 @@ from core.protocol.denoise import (
     TrainJobRequest,
     TrainJobResult,
 )
+from core.protocol.entered import Entered
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.movie import MovieMeta
 from core.protocol.rerun import RerunRequest, RerunResult
@@ -26,6 +27,9 @@ Request = (
     DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
 )
 Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult
+
+
+NOTHING_TYPED = Entered()
 
 
 class JobState(StrEnum):
@@ -48,13 +52,25 @@ class MovieRecord:
     paths : tuple of str
         Where its file may be, the likeliest first. No disk was asked.
     meta : MovieMeta
-        As it was when the movie was added; ``meta.path`` is the path at that time.
+        As the file was when the movie was added; ``meta.path`` is the path at that time.
+    entered : Entered
+        What the user typed where the file is silent or wrong.
+    holder_logs : tuple of str
+        Where its holder log may be, the likeliest first; empty without one.
+    holder_offset_s : float
+        Added to the log's time, in s.
+    clean_up : CleanUp or None
+        What is done about the detector's defects; None: nothing was chosen.
     """
 
     id: int
     paths: tuple[str, ...]
     meta: MovieMeta
     added: str
+    entered: Entered = NOTHING_TYPED
+    holder_logs: tuple[str, ...] = ()
+    holder_offset_s: float = 0.0
+    clean_up: CleanUp | None = None
 
     @property
     def path(self) -> str:

@@ -31,8 +31,17 @@ CREATE INDEX movies_by_fingerprint ON movies (fingerprint);
 CREATE INDEX results_by_movie ON results (movie_id);
 CREATE INDEX jobs_by_movie ON jobs (movie_id);
 """
+# What the user typed where the file is silent, the holder log joined to the movie, and what is done about the
+# detector's defects. NULL: nothing was said.
+_ENTERED = """
+ALTER TABLE movies ADD COLUMN entered TEXT;
+ALTER TABLE movies ADD COLUMN holder_log TEXT;
+ALTER TABLE movies ADD COLUMN relative_holder_log TEXT;
+ALTER TABLE movies ADD COLUMN holder_offset_s REAL NOT NULL DEFAULT 0;
+ALTER TABLE movies ADD COLUMN clean_up TEXT;
+"""
 # Entry k takes a file from version k to k + 1. Never change one that was published: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ENTERED)
 _TABLES = {"movies", "jobs", "results"}
 
 

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from core.projects import JobState, Project, ProjectError, default_project_path, lock, open_or_begin, schema
 from core.projects.records import merge_frames
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DenoiseRequest
+from core.protocol.entered import Entered
 from core.protocol.movie import MovieMeta
 
 
@@ -226,6 +228,71 @@ def test_older_project_is_migrated_after_a_backup(path: Path, monkeypatch: pytes
     with closing(sqlite3.connect(backup)) as db:
         assert schema.version_of(db) == len(schema.MIGRATIONS) - 1
         assert db.execute("SELECT count(*) FROM movies").fetchone() == (1,)
+
+
+def test_project_of_the_first_version_keeps_its_movies_and_gets_a_backup(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = schema.MIGRATIONS
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        monkeypatch.setattr(schema, "MIGRATIONS", published[:1])
+        schema.migrate(db)
+        stored = meta("/data/a.tif").model_dump_json()
+        columns = "path, relative_path, dataset, fingerprint, meta, added"
+        db.execute(f"INSERT INTO movies ({columns}) VALUES (?, ?, '', 'abc', ?, '2026')", ("/data/a.tif", None, stored))
+        db.commit()
+    monkeypatch.setattr(schema, "MIGRATIONS", published)
+    with Project.open(path) as project:
+        (movie,) = project.movies()
+        assert (movie.entered.nothing, movie.holder_logs, movie.clean_up) == (True, (), None)
+        project.set_entered(movie.id, Entered(voltage_kv=300))
+        assert project.movie(movie.id).entered.voltage_kv == 300
+    with closing(sqlite3.connect(path.with_name(path.name + ".backup-version-1"))) as db:
+        assert schema.version_of(db) == 1
+        assert db.execute("SELECT path FROM movies").fetchall() == [("/data/a.tif",)]
+
+
+def test_what_was_typed_is_there_again_after_a_restart(path: Path, tmp_path: Path) -> None:
+    typed = Entered(pixel_size=(0.02, 0.03), pixel_unit="nm", exposure_s=0.01)
+    clean_up = CleanUp(gain="/data/gain.dm4", xrays=False)
+    with Project.open(path) as project:
+        movie = project.add_movie(meta(tmp_path / "a.tif"))
+        project.set_entered(movie.id, typed)
+        project.set_holder_log(movie.id, tmp_path / "log.csv", -2.5)
+        project.set_clean_up(movie.id, clean_up)
+        # Looking at the file again must not lose what was typed.
+        project.add_movie(meta(tmp_path / "a.tif", frames=6))
+    with Project.open(path) as project:
+        (movie,) = project.movies()
+        assert (movie.meta.frames, movie.entered, movie.clean_up) == (6, typed, clean_up)
+        assert (movie.holder_logs[0], movie.holder_offset_s) == (str(tmp_path / "log.csv"), -2.5)
+        project.set_entered(movie.id, Entered())
+        project.set_holder_log(movie.id, None)
+        project.set_clean_up(movie.id, None)
+        again = project.movie(movie.id)
+        assert (again.entered, again.holder_logs, again.clean_up) == (Entered(), (), None)
+
+
+def test_holder_log_moves_along_with_its_folder(path: Path, tmp_path: Path) -> None:
+    with Project.open(path) as project:
+        movie = project.add_movie(meta(path.parent / "a.tif"))
+        project.set_holder_log(movie.id, path.parent / "logs" / "log.csv")
+    moved = tmp_path / "moved"
+    shutil.move(path.parent, moved)
+    with Project.open(moved / path.name) as project:
+        assert str(moved / "logs" / "log.csv") in project.movies()[0].holder_logs
+
+
+def test_entry_that_another_version_wrote_is_left_out_and_its_movie_kept(path: Path) -> None:
+    with Project.open(path) as project:
+        movie = project.add_movie(meta("a.tif"))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE movies SET entered = ?, clean_up = '[]'", ('{"tomorrow": 1}',))
+        db.commit()
+    with Project.open(path) as project:
+        assert project.movie(movie.id).entered == Entered()
+        assert project.movie(movie.id).clean_up is None
 
 
 def test_failing_migration_leaves_the_older_project_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
