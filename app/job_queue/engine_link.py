@@ -6,7 +6,9 @@ from typing import Protocol
 
 from PySide6.QtCore import SignalInstance
 
+from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
+from core.protocol.export import ExportRequest
 
 
 class Engine(Protocol):
@@ -19,7 +21,9 @@ class Engine(Protocol):
     restarted: SignalInstance
     gave_up: SignalInstance
 
-    def send_job(self, job: DenoiseRequest | DraftRequest | EstimateRequest) -> int: ...
+    def send_job(
+        self, job: DenoiseRequest | DraftRequest | EstimateRequest | ExportRequest | DetectorRequest
+    ) -> int: ...
 
     def cancel(self, identity: int) -> None: ...
 

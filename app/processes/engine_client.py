@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.processes.client import Client
 from app.processes.lines import Tail
 from app.processes.own_command import own_command
+from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest, TrainJobRequest
 from core.protocol.engine import (
     SILENCE_S,
@@ -22,7 +23,10 @@ from core.protocol.engine import (
     StartJob,
     engine_event,
 )
+from core.protocol.export import ExportRequest
+from core.protocol.rerun import RerunRequest
 
+Job = DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
 _LOGS_KEPT = 20
 
 
@@ -70,7 +74,7 @@ class EngineClient(Client):
         """Jobs that the engine has and has not ended."""
         return frozenset(self._jobs)
 
-    def send_job(self, job: DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest) -> int:
+    def send_job(self, job: Job) -> int:
         """Give the engine a job; returns its number, which every event of it carries."""
         number = next(self._numbers)
         self._jobs.add(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -13,18 +13,22 @@ from app.processes.restarts import ClientState
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import Region, Scratch
 from core.protocol.engine import Heartbeat
+from core.protocol.entered import Entered
 from core.protocol.reader import (
     Describe,
     Forget,
+    HolderLogRequest,
     ReaderFailed,
     ReaderReady,
+    Survey,
+    TagsRequest,
     Thumbnail,
     TraceRequest,
     View,
     reader_event,
 )
 
-Question = Describe | Thumbnail | View | TraceRequest
+Question = Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | HolderLogRequest
 TIMEOUT_S = 20.0
 
 
@@ -37,7 +41,7 @@ class ReaderClient(Client):
     Signals
     -------
     answered(ReaderEvent)
-        An answer: `Described`, `Pixels`, `Trace` or `ReaderFailed`.
+        An answer: `Described`, `Pixels`, `Trace`, `Surveyed`, `Tags`, `HolderLogJoined` or `ReaderFailed`.
     crashed(str, str)
         The reader died or was killed over this file (empty: over none); with its last words. Ask again.
     restarted()
@@ -113,6 +117,29 @@ class ReaderClient(Client):
         number = next(self._numbers)
         return self._ask(TraceRequest(id=number, path=path, dataset=dataset, region=region, points=points))
 
+    def survey(self, paths: Iterable[str]) -> int:
+        """What would be added if these were dropped on the window? Answered by `Surveyed`."""
+        return self._ask(Survey(id=next(self._numbers), paths=tuple(paths)))
+
+    def tags(self, path: str, dataset: str | None = None, *, search: str = "", most: int = 2000) -> int:
+        """Ask for the file's own tags that hold a word. Answered by `Tags`."""
+        return self._ask(TagsRequest(id=next(self._numbers), path=path, dataset=dataset, search=search, most=most))
+
+    def holder_log(
+        self,
+        path: str,
+        dataset: str | None = None,
+        *,
+        log: str,
+        offset_s: float = 0.0,
+        entered: Entered | None = None,
+    ) -> int:
+        """Ask for a holder log joined to a movie's frames. Answered by `HolderLogJoined`."""
+        number = next(self._numbers)
+        return self._ask(
+            HolderLogRequest(id=number, path=path, dataset=dataset, entered=entered, log=log, offset_s=offset_s)
+        )
+
     def forget(self, path: str) -> None:
         """Let go of a file, so that its disk can be ejected."""
         if self.state in (ClientState.READY, ClientState.SILENT):
@@ -179,14 +206,21 @@ class ReaderClient(Client):
             return
         culprit = next(iter(lost.values()), None) if was_up else None
         if culprit is not None:
-            info = ErrorInfo(code=code, what=what, path=culprit.path, advice=advice)
+            info = ErrorInfo(code=code, what=what, path=_path_of(culprit), advice=advice)
             self.answered.emit(ReaderFailed(id=culprit.id, error=info))
-        self.crashed.emit(culprit.path if culprit is not None else "", tail)
+        self.crashed.emit(_path_of(culprit) if culprit is not None else "", tail)
 
     def _fail_all(self, lost: dict[int, Question], tail: str) -> None:
         what = self.tr("The reader could not be started.")
         advice = self.tr("Start Quietbeam again; if it happens again, install it again.")
         for number, question in lost.items():
-            info = ErrorInfo(code="crash", what=what, path=question.path, advice=advice)
+            info = ErrorInfo(code="crash", what=what, path=_path_of(question), advice=advice)
             self.answered.emit(ReaderFailed(id=number, error=info))
         self.gave_up.emit(tail)
+
+
+def _path_of(question: Question) -> str:
+    """The file that a question is about; of a survey the first."""
+    if isinstance(question, Survey):
+        return question.paths[0] if question.paths else ""
+    return question.log if isinstance(question, HolderLogRequest) else question.path

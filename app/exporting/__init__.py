@@ -1,0 +1,3 @@
+"""Writing movies and pictures into other formats."""
+
+from __future__ import annotations
