@@ -278,7 +278,8 @@ def _times(
     for clock in clocks:
         if clock is not None:
             return *_dated(clock, data, dates, noted), used
-    for place in named or range(table.shape[1]):
+    # Without a name, only the first column is taken for the time.
+    for place in named or [0]:
         values = table[:, place]
         if np.isfinite(values).all() and np.all(np.diff(values) >= 0) and (named or values[-1] > values[0]):
             if values[0] > 1e9:
