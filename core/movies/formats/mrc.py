@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from core.movies import result_record
+from core.movies.calibration import recall
 from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
@@ -133,6 +135,7 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
             Issue(level="info", code="byte-order", text="the header's byte order stamp is wrong and was ignored")
         )
     size, unit = pixel((header.pixel_y, "A"), (header.pixel_x, "A"))
+    record = result_record.sidecar(file.path, header.labels)
     meta = MovieMeta(
         path=file.path,
         format="MRC",
@@ -147,6 +150,7 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
         declared_frames=header.frames,
         issues=tuple(issues),
     )
+    meta = recall(meta, result_record.movie_json(record))
     end = header.data_offset + frames * frame_bytes
     offsets = range(header.data_offset, end, frame_bytes)
     source: FrameSource

@@ -20,11 +20,13 @@ from typing import Any, Protocol
 import numpy as np
 import tifffile
 
+from core.movies.calibration import recall
 from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
 from core.movies.formats import refusals
 from core.movies.formats.tiff_calibration import Calibration, calibration
+from core.movies.result_record import movie_text
 from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
@@ -354,7 +356,7 @@ def _meta(
     if int(stack.series.keyframe.photometric) == _PALETTE:
         text = "the file has a colour table; it is left out, the stored numbers are used"
         issues.append(Issue(level="info", code="palette", text=text))
-    return MovieMeta(
+    meta = MovieMeta(
         path=file.path,
         format="BigTIFF" if tiff.is_bigtiff else "TIFF",
         dataset=stack.info.key,
@@ -370,9 +372,13 @@ def _meta(
         magnification=known.magnification,
         detector=known.detector,
         date=known.date,
+        intensity_origin=known.intensity_origin,
+        intensity_scale=known.intensity_scale,
+        intensity_unit=known.intensity_unit,
         declared_frames=declared,
         issues=tuple(issues),
     )
+    return recall(meta, movie_text(tiff.pages.first.description))
 
 
 def _tags(file: RandomAccessFile) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class Calibration:
     magnification: float | None = None
     detector: str | None = None
     date: str | None = None
+    intensity_origin: float | None = None
+    intensity_scale: float | None = None
+    intensity_unit: str | None = None
 
 
 def calibration(tiff: tifffile.TiffFile, page: Any, place: int) -> Calibration:
@@ -99,7 +102,25 @@ def _imagej(tags: Mapping[str, Any], page: Any) -> Calibration:
     if math.isnan(interval):
         rate = _float(tags.get("fps"))
         interval = 1 / rate if rate > 0 else math.nan
-    return Calibration(size, name, seconds(interval, str(tags.get("tunit", "s"))))
+    origin, slope, value_unit = _imagej_line(tags)
+    return Calibration(
+        size,
+        name,
+        seconds(interval, str(tags.get("tunit", "s"))),
+        intensity_origin=origin,
+        intensity_scale=slope,
+        intensity_unit=value_unit,
+    )
+
+
+def _imagej_line(tags: Mapping[str, Any]) -> tuple[float | None, float | None, str | None]:
+    """Origin, scale and unit of ImageJ's straight line: value = c0 + c1 * stored."""
+    offset, slope = _float(tags.get("c0")), _float(tags.get("c1"))
+    if _float(tags.get("cf")) != 0 or not math.isfinite(offset) or not math.isfinite(slope) or slope == 0:
+        return None, None, None
+    unit = str(tags.get("vunit", "")).strip()
+    # "Gray Value" is ImageJ's word for none.
+    return -offset / slope, slope, None if unit.lower() in {"", "gray value"} else unit
 
 
 def _ome(text: str, place: int) -> Calibration:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from core.protocol.movie import MovieMeta
+from core.movies.calibration import Scale
+from core.movies.result_record import MOVIE_LINE, PROVENANCE_LINE, compact
+
+__all__ = ["Directory", "Scale", "description", "directories", "resolution"]
 
 _ASCII, _SHORT, _LONG, _RATIONAL, _LONG8 = 2, 3, 4, 5, 16
 _BYTES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _LONG8: 8}
 _LARGEST_RATIONAL = (1 << 32) - 1
 _SOFTWARE = b"Quietbeam\x00"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Calibration of a result; None is unknown. `pixel_size` is (y, x) in `pixel_unit` (``nm`` or ``1/nm``)."""
-
-    pixel_size: tuple[float, float] | None = None
-    pixel_unit: str | None = None
-    frame_interval_s: float | None = None
-
-    @classmethod
-    def of(cls, meta: MovieMeta) -> Self:
-        """The calibration of a movie, for a result with the same pixels and frames."""
-        return cls(meta.pixel_size, meta.pixel_unit, meta.frame_interval_s)
 
 
 @dataclass(frozen=True)
@@ -48,24 +36,44 @@ class Directory:
 
 
 def description(
-    frames: int, scale: Scale, provenance: Mapping[str, Any] | None, display: tuple[float, float] | None
+    shape: tuple[int, int, int],
+    scale: Scale,
+    provenance: Mapping[str, Any] | None,
+    display: tuple[float, float] | None,
+    whole_numbers: bool = False,
 ) -> bytes:
-    """The image description as ImageJ writes it; unknown keys such as ours are kept by ImageJ and tifffile."""
+    """The image description as ImageJ writes it; unknown keys such as ours are kept by ImageJ and tifffile.
+
+    Of `whole_numbers` with a calibration of intensity ImageJ shows the values: a straight line (cf=0) with offset c0
+    and slope c1, in the unit vunit.
+    """
+    frames = shape[0]
     lines = ["ImageJ=1.54f", f"images={frames}", f"frames={frames}"]
     if frames > 1:
         lines.append("hyperstack=true")
     lines.append("mode=grayscale")
     if scale.pixel_size is not None and scale.pixel_unit is not None:
         lines.append(f"unit={scale.pixel_unit}")
+    if whole_numbers and scale.line is not None:
+        origin, slope = scale.line
+        unit = _one_line(scale.intensity_unit or "") or "Gray Value"
+        lines += ["cf=0", f"c0={-origin * slope!r}", f"c1={slope!r}", f"vunit={unit}"]
     if scale.frame_interval_s is not None:
         lines.append(f"finterval={scale.frame_interval_s!r}")
     lines.append("loop=false")
     if display is not None and all(math.isfinite(level) for level in display):
-        lines += [f"min={display[0]}", f"max={display[1]}"]
+        lines += [f"min={float(display[0])!r}", f"max={float(display[1])!r}"]
+    # One line of ASCII each: ImageJ's description is a list of lines.
+    lines.append(MOVIE_LINE + compact(scale.as_json(shape)))
     if provenance is not None:
-        # One line of ASCII: ImageJ's description is a list of lines.
-        lines.append("quietbeam=" + json.dumps(provenance, ensure_ascii=True, separators=(",", ":")))
+        lines.append(PROVENANCE_LINE + compact(provenance))
     return "\n".join(lines).encode("ascii") + b"\n\x00"
+
+
+def _one_line(text: str) -> str:
+    """A unit in ASCII, with the micro sign as ImageJ writes it."""
+    plain = text.replace("\u00b5", "u").replace("\u03bc", "u").encode("ascii", "ignore").decode("ascii")
+    return " ".join("".join(letter for letter in plain if letter.isprintable() and letter not in "\\=").split())
 
 
 def resolution(step: float) -> tuple[int, int] | None:
@@ -156,7 +164,7 @@ class _Page:
             (277, _SHORT, 1, 1),
             (278, _LONG, 1, height),
             (279, offset_type, 1, height * width * item),
-            (339, _SHORT, 1, 3 if wanted.dtype.kind == "f" else 1),
+            (339, _SHORT, 1, {"u": 1, "i": 2, "f": 3}[wanted.dtype.kind]),
         ]
         self._tags += [(code, _ASCII, length, at) for code, at, length in texts]
         if fractions:

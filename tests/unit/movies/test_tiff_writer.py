@@ -20,7 +20,16 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from core.movies import WriteFailed, open_movie
-from core.movies.writers import Scale, TiffMovieWriter, free_bytes, needed_bytes, partial_path, read_provenance, tiff
+from core.movies.writers import (
+    Scale,
+    TiffMovieWriter,
+    disk,
+    free_bytes,
+    needed_bytes,
+    partial_path,
+    read_provenance,
+    tiff,
+)
 from core.movies.writers.tiff_directory import resolution
 from tests.movie_files import ramp, write_mrc
 
@@ -227,7 +236,7 @@ def test_result_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pyte
         def no_links(*_: Any) -> None:
             raise OSError(errno.EPERM, "no links on this disk")
 
-        monkeypatch.setattr("core.movies.writers.tiff.os.link", no_links)
+        monkeypatch.setattr("core.movies.writers.disk.os.link", no_links)
     path = tmp_path / "a.tif"
     with TiffMovieWriter.create(path, (2, 3, 4)) as writer:
         path.write_bytes(b"precious")
@@ -294,7 +303,7 @@ def test_refusal_of_the_system_is_a_typed_error(
     def refuse(*_: Any) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("core.movies.writers.tiff.os.open", refuse)
+    monkeypatch.setattr("core.movies.writers.stack_file.os.open", refuse)
     with pytest.raises(WriteFailed) as caught:
         TiffMovieWriter.create(tmp_path / "a.tif", (2, 3, 4))
     assert caught.value.info.code == code
@@ -303,7 +312,7 @@ def test_refusal_of_the_system_is_a_typed_error(
 
 def test_too_small_a_disk_is_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = (1000, 1024, 1024)
-    monkeypatch.setattr(tiff.shutil, "disk_usage", lambda _: _Usage(10**9))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: _Usage(10**9))
     with pytest.raises(WriteFailed, match=r"needs 4\.\d+ GB, but only 1\.00 GB") as caught:
         TiffMovieWriter.create(tmp_path / "a.tif", shape)
     assert caught.value.info.code == "disk-full"
@@ -325,7 +334,7 @@ def test_disk_that_fills_up_in_the_middle_keeps_what_was_written(
     with TiffMovieWriter.create(path, (2, 3, 4)) as writer:
         writer.write(0, frame)
         with monkeypatch.context() as patch:
-            patch.setattr("core.movies.writers.tiff.os.pwrite", full)
+            patch.setattr("core.movies.writers.stack_file.os.pwrite", full)
             for attempt in (lambda: writer.write(1, frame), lambda: writer.finish()):
                 with pytest.raises(WriteFailed) as caught:
                     attempt()
@@ -345,7 +354,7 @@ def test_needed_bytes_covers_the_finished_file(tmp_path: Path, big: bool) -> Non
 @pytest.mark.skipif(sys.platform == "win32", reason="files with holes need another call on Windows")
 def test_result_above_four_gigabytes_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The holes take no room, so a small disk does.
-    monkeypatch.setattr(tiff.shutil, "disk_usage", lambda _: _Usage(10**11))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: _Usage(10**11))
     shape = (1200, 1024, 1024)
     frame = ramp(shape[1:], "float32")
     with TiffMovieWriter.create(tmp_path / "a.tif", shape, scale=Scale((0.1, 0.1), "nm", 0.5)) as writer:
