@@ -1,4 +1,7 @@
-"""What the reader answers: a description, pixels, a trace. Bounded in memory, and without processes or pipes."""
+"""What the reader answers: descriptions, pixels, traces, tags, what is in a folder, holder logs.
+
+Bounded in memory, and without processes or pipes.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.movies import Movie, MovieError, list_datasets, open_movie
+from core.movies.holder_log import join_log
+from core.movies.survey import survey
+from core.movies.tags import find
 from core.protocol.denoise import Region, Scratch
-from core.protocol.reader import Describe, Described, Pixels, Thumbnail, Trace, TraceRequest, View
+from core.protocol.reader import (
+    Describe,
+    Described,
+    HolderLogJoined,
+    HolderLogRequest,
+    Pixels,
+    Survey,
+    Surveyed,
+    Tags,
+    TagsRequest,
+    Thumbnail,
+    Trace,
+    TraceRequest,
+    View,
+)
 from core.views import area_mean, display_range, fill_nonfinite, fit_step, write_slot
 
-Question = Describe | Thumbnail | View | TraceRequest
+Question = Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | HolderLogRequest
+Answer = Described | Pixels | Trace | Surveyed | Tags | HolderLogJoined
 
 _MOST_OPEN = 4
 # A trace that takes longer is answered with the frames that were read: a late answer looks like a hanging disk.
@@ -70,15 +91,23 @@ class Answers:
     def __init__(self) -> None:
         self._movies = OpenMovies()
 
-    def to(self, request: Question) -> Described | Pixels | Trace:
+    def to(self, request: Question) -> Answer:
         """The answer to a request."""
-        if isinstance(request, Describe):
-            return self._describe(request)
-        if isinstance(request, Thumbnail):
-            return self._thumbnail(request)
-        if isinstance(request, View):
-            return self._view(request)
-        return self._trace(request)
+        match request:
+            case Describe():
+                return self._describe(request)
+            case Thumbnail():
+                return self._thumbnail(request)
+            case View():
+                return self._view(request)
+            case TraceRequest():
+                return self._trace(request)
+            case Survey():
+                return _survey(request)
+            case TagsRequest():
+                return self._tags(request)
+            case HolderLogRequest():
+                return self._holder_log(request)
 
     def forget(self, path: str) -> None:
         """Close a file."""
@@ -123,6 +152,30 @@ class Answers:
                 break
         done = sorted(means)
         return Trace(id=request.id, frames=tuple(done), means=tuple(means[index] for index in done))
+
+    def _tags(self, request: TagsRequest) -> Tags:
+        movie = self._movies.get(request.path, request.dataset)
+        rows, total = find(movie.tags(), request.search, request.most)
+        return Tags(id=request.id, rows=rows, total=total)
+
+    def _holder_log(self, request: HolderLogRequest) -> HolderLogJoined:
+        meta = self._movies.get(request.path, request.dataset).meta
+        if request.entered is not None:
+            meta = request.entered.applied_to(meta)
+        columns, covered, said = join_log(request.log, meta, request.offset_s)
+        return HolderLogJoined(id=request.id, columns=tuple(columns), frames_covered=covered, said=said)
+
+
+def _survey(request: Survey) -> Surveyed:
+    found = survey(request.paths)
+    return Surveyed(
+        id=request.id,
+        finds=found.finds,
+        folders=found.folders,
+        skipped=found.skipped,
+        more=found.more,
+        said=found.said,
+    )
 
 
 def coarse_to_fine(count: int) -> Iterator[int]:

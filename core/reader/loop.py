@@ -22,25 +22,17 @@ from core import __version__
 from core.movies import MovieError
 from core.protocol.base import ErrorInfo
 from core.protocol.engine import HEARTBEAT_S, Heartbeat, Quit
-from core.protocol.reader import (
-    Described,
-    Forget,
-    Pixels,
-    ReaderFailed,
-    ReaderReady,
-    Trace,
-    reader_request,
-)
-from core.reader.answers import Answers, Question
+from core.protocol.reader import Forget, ReaderFailed, ReaderReady, Survey, reader_request
+from core.reader.answers import Answer, Answers, Question
 
 # What was asked before stdin closed is still answered, for so long.
 _DRAIN_S = 5.0
 # Files are closed after so long without a request, so that a disk can be ejected.
-_IDLE_S = 30.0
+_IDLE_S = 10.0
 
 log = logging.getLogger("quietbeam.reader")
 
-Event = ReaderReady | Heartbeat | Described | Pixels | Trace | ReaderFailed
+Event = ReaderReady | Heartbeat | Answer | ReaderFailed
 Request = Question | Forget
 
 
@@ -105,7 +97,7 @@ class Worker:
             event = ReaderFailed(id=request.id, error=error.info)
         except Exception as error:
             log.exception("request %s failed", request.id)
-            event = ReaderFailed(id=request.id, error=_internal(request.path, error))
+            event = ReaderFailed(id=request.id, error=_internal(_path(request), error))
         self.busy = ()
         self._channel.send(event)
 
@@ -116,7 +108,13 @@ class Worker:
             time.sleep(0.01)
 
 
-def _internal(path: str, error: Exception) -> ErrorInfo:
+def _path(request: Question) -> str | None:
+    if isinstance(request, Survey):
+        return request.paths[0] if len(request.paths) == 1 else None
+    return request.path
+
+
+def _internal(path: str | None, error: Exception) -> ErrorInfo:
     return ErrorInfo(
         code="internal",
         what=f"The reader failed in an unexpected way ({type(error).__name__}: {error}).",

@@ -19,7 +19,6 @@ _HDF5_NAMES = {
 _MAGIC = (
     (b"MQ1,", "Merlin MIB"),
     (b"HDR,", "Merlin header (HDR)"),
-    (b"\x89PNG\r\n\x1a\n", "PNG picture"),
     (b"\xff\xd8\xff", "JPEG picture"),
     (b"GIF8", "GIF animation"),
     (b"PK\x03\x04", "ZIP archive"),
