@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from core.denoising.denoiser import Frames, Mask
-from core.noise.hot_pixels import hot_pixels
+from core.noise.hot_pixels import hot_pixels, stays
 
 _SIDE = 2
+
+# Takes rows and columns of N pixels, gives electrons (M, N) of the same pixels in M frames nearby.
+Elsewhere = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class CleanFrame:
     dose : float
         Mean of the pixels that are not masked, electrons a px; NaN if there is none.
     hot, not_finite : int
-        How many pixels were replaced, and why.
+        How many pixels were replaced, and why; known defects are not among them.
     """
 
     electrons: Frames
@@ -36,29 +40,54 @@ class CleanFrame:
     not_finite: int = 0
 
 
-def clean(electrons: Frames, least: float = 0.0) -> CleanFrame:
-    """Replace pixels that are not finite, and hot ones, by the median of their good neighbours (5 x 5).
+def clean(
+    electrons: Frames, least: float = 0.0, defects: Mask | None = None, elsewhere: Elsewhere | None = None
+) -> CleanFrame:
+    """Replace pixels that are not finite, known defects, and hot ones, by the median of their good neighbours (5 x 5).
 
     Where no neighbour is good either (a border of NaN), the frame's median stands in. The array may be changed.
-    `least` is the excess in electrons below which no pixel is hot; infinite: none ever is.
+
+    Parameters
+    ----------
+    electrons : float32 (H, W)
+        The frame.
+    least : float
+        The excess in electrons below which no pixel is hot; infinite: none ever is.
+    defects : bool (H, W), optional
+        Pixels that are bad in every frame.
+    elsewhere : callable, optional
+        The same pixels in frames nearby: what is as bright there too is no hit of this frame, but a reflection, say.
     """
-    bad = ~np.isfinite(electrons)
-    not_finite = int(np.count_nonzero(bad))
-    if not_finite == electrons.size:
+    strange = ~np.isfinite(electrons)
+    bad = strange if defects is None else strange | defects
+    not_finite = int(np.count_nonzero(strange))
+    known = not_finite if defects is None else int(np.count_nonzero(bad))
+    if known == electrons.size:
         return CleanFrame(np.zeros_like(electrons), bad, float("nan"), 0, not_finite)
-    if not_finite:
+    if known:
         _fill(electrons, bad)
-    hot = hot_pixels(electrons, least) if np.isfinite(least) else np.zeros_like(bad)
-    if not_finite:
-        hot &= ~bad
-    count = int(np.count_nonzero(hot))
-    if count:
-        bad |= hot
-        _fill(electrons, bad)
-    if not not_finite and not count:
+    count = 0
+    if np.isfinite(least):
+        hot = hot_pixels(electrons, least)
+        if known:
+            hot &= ~bad
+        count = _only_hits(electrons, hot, elsewhere)
+        if count:
+            bad = bad | hot
+            _fill(electrons, bad)
+    if not known and not count:
         return CleanFrame(electrons, None, float(electrons.mean(dtype=np.float64)))
     dose = float(electrons.mean(dtype=np.float64, where=~bad))
     return CleanFrame(electrons, bad, dose, count, not_finite)
+
+
+def _only_hits(electrons: Frames, hot: Mask, elsewhere: Elsewhere | None) -> int:
+    """Take those out of `hot` that stay in frames nearby; returns how many are left."""
+    rows, columns = np.nonzero(hot)
+    if elsewhere is not None and len(rows):
+        hot[rows, columns] = ~stays(electrons, hot, elsewhere(rows, columns))
+        return int(np.count_nonzero(hot))
+    return len(rows)
 
 
 def _fill(electrons: Frames, bad: Mask) -> None:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 _DEVIATIONS = 8.0
-_STANDS_OUT = 3.0
+# A spot whose Gaussian has a sigma of 0.38 px, in the middle of its pixel, stays: sharper than any lens draws one.
+_STANDS_OUT = 8.0
 _MOST = 0.002
 _SIDE = 2
 _STRIP = 512
@@ -21,9 +22,10 @@ def anscombe(electrons: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.NDArray[np.bool_]:
     """Mark pixels far above what their neighbours and Poisson noise allow.
 
-    A pixel is hot if it lies eight Poisson deviations above the mean of the 24 pixels around it and stands out three
+    A pixel is hot if it lies eight Poisson deviations above the mean of the 24 pixels around it and stands out eight
     times as far as the third highest of them, so that an atom column, which has flanks, is never taken for one, and a
-    hit that spreads over up to three pixels is found.
+    hit that spreads over up to three pixels is found. A reflection of a single pixel can't be told from a hit by one
+    frame alone: `stays` asks the frames around.
 
     Parameters
     ----------
@@ -60,6 +62,41 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
         return none
     none[rows[hot], columns[hot]] = True
     return none
+
+
+def stays(
+    electrons: npt.NDArray[np.float32], hot: npt.NDArray[np.bool_], others: npt.NDArray[np.floating]
+) -> npt.NDArray[np.bool_]:
+    """Whether hot pixels are as bright in other frames too: then they are no hits of this one.
+
+    Parameters
+    ----------
+    electrons : float32 (H, W)
+        The frame.
+    hot : bool (H, W)
+        N pixels, as `hot_pixels` finds them.
+    others : (M, N)
+        Electrons of the same pixels, in the order of ``np.nonzero(hot)``, in M other frames.
+
+    Returns
+    -------
+    bool (N,)
+        True where another frame has more than half of the excess, or lies within what counting explains.
+    """
+    rows, columns = np.nonzero(hot)
+    if len(rows) == 0 or len(others) == 0:
+        return np.zeros(len(rows), dtype=np.bool_)
+    values = electrons[rows, columns].astype(np.float64)
+    near = np.pad(np.where(hot, np.float32(np.nan), electrons), _SIDE, constant_values=np.nan)
+    steps = np.arange(2 * _SIDE + 1)
+    around = near[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]].reshape(len(rows), -1)
+    good = np.isfinite(around)
+    counts = good.sum(axis=1)
+    base = np.where(counts > 0, np.where(good, around, 0).sum(axis=1) / np.maximum(counts, 1), 0.0)
+    most = np.max(np.where(np.isfinite(others), others, -np.inf), axis=0)
+    half = most - base > (values - base) / 2
+    alike = anscombe(values) - anscombe(most) < _DEVIATIONS / 2
+    return np.asarray(half | alike)
 
 
 def _candidates(electrons: npt.NDArray[np.float32], size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
