@@ -10,13 +10,15 @@ import hashlib
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from core.movies.errors import Malformed, NotAMovie, Truncated, Unreadable, unreadable
 
-_HAS_PREADV = hasattr(os, "preadv")
+# None on Windows.
+_preadv: Callable[[int, list[memoryview], int], int] | None = getattr(os, "preadv", None)
 # Linux ends one read at 2 GiB - 4 KiB; stay well below on every system.
 _LARGEST_READ = 1 << 30
 
@@ -123,8 +125,8 @@ class RandomAccessFile:
             self._leave()
 
     def _read_some(self, offset: int, part: memoryview) -> int:
-        if _HAS_PREADV:
-            return os.preadv(self._descriptor, [part], offset)
+        if _preadv is not None:
+            return _preadv(self._descriptor, [part], offset)
         # Windows has no positional read: a handle a thread, so that no position is shared.
         handle: int | None = getattr(self._local, "handle", None)
         if handle is None:

@@ -5,9 +5,12 @@ Bounded in memory, and without processes or pipes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -39,44 +42,127 @@ Question = Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | H
 Answer = Described | Pixels | Trace | Surveyed | Tags | HolderLogJoined
 
 _MOST_OPEN = 4
+_MOST_DESCRIBED = 64
+_MOST_PARTS = 1000
+_DEEPEST = 4
+_MOST_LISTED = 512
+_GONE = (0, 0, 0)
+# A file that grows is not opened again sooner than this.
+_FRESH_S = 1.0
 # A trace that takes longer is answered with the frames that were read: a late answer looks like a hanging disk.
 TRACE_S = 8.0
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+@dataclass
+class _Held:
+    """A movie that is open, what its files were like when it was opened, and when it was used last."""
+
+    movie: Movie
+    stamp: Stamp
+    opened: float
+    fresh_s: float
+    used: float
+
+
 class OpenMovies:
-    """The few movies used last, kept open; one that changed on the disk is opened anew."""
+    """The few movies used last, kept open; one that changed on the disk is opened anew.
 
-    def __init__(self) -> None:
-        self._open: OrderedDict[tuple[str, str | None], tuple[Movie, tuple[int, int]]] = OrderedDict()
+    A file that only grows may be shown for a moment as it was when it was opened: opening a long chain of images again
+    for every view would stop the view.
 
-    def get(self, path: str, dataset: str | None) -> Movie:
-        """The movie, opened if need be; raises `MovieError`."""
+    Parameters
+    ----------
+    clock : callable
+        Gives the time in s.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: OrderedDict[tuple[str, str | None], _Held] = OrderedDict()
+
+    def get(self, path: str, dataset: str | None, least_frames: int = 0) -> Movie:
+        """The movie, opened if need be, with at least so many frames if it has grown to them; raises `MovieError`."""
         key = (path, dataset)
         held = self._open.pop(key, None)
-        if held is not None and held[1] != _stamp(path):
-            held[0].close()
-            held = None
+        stamp = stamp_of(path)
+        now = self._clock()
+        if held is not None and held.stamp != stamp:
+            fresh = now - held.opened < held.fresh_s and held.movie.meta.frames >= least_frames
+            if not (fresh and _only_grew(held.stamp, stamp)):
+                held.movie.close()
+                held = None
         if held is None:
-            stamp = _stamp(path)
-            held = (open_movie(path, dataset), stamp)
+            movie = open_movie(path, dataset)
+            opened = self._clock()
+            held = _Held(movie, stamp, opened, max(_FRESH_S, 10 * (opened - now)), opened)
+        held.used = self._clock()
         self._open[key] = held
         while len(self._open) > _MOST_OPEN:
-            self._open.popitem(last=False)[1][0].close()
-        return held[0]
+            self._open.popitem(last=False)[1].movie.close()
+        return held.movie
+
+    def is_open(self, path: str, dataset: str | None) -> bool:
+        """Whether the movie is open as it is on the disk now."""
+        held = self._open.get((path, dataset))
+        return held is not None and held.stamp == stamp_of(path)
+
+    def close_idle(self, seconds: float) -> None:
+        """Close what nobody asked for in so long, so that its disk can be ejected."""
+        now = self._clock()
+        for key in [key for key, held in self._open.items() if now - held.used >= seconds]:
+            self._open.pop(key).movie.close()
 
     def forget(self, path: str | None) -> None:
         """Close a file's movies, or all."""
         for key in [key for key in self._open if path is None or key[0] == path]:
-            self._open.pop(key)[0].close()
+            self._open.pop(key).movie.close()
 
 
-def _stamp(path: str) -> tuple[int, int]:
+def stamp_of(path: str) -> Stamp:
+    """Which file it is, its size and its time, and those of the files that carry its pixels; to see a change."""
+    stamps = [_stamp(path)]
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 - a name with a null must not raise
+    if suffix.lower() in (".dm4", ".dm5"):
+        for number in range(_MOST_PARTS):
+            part = _stamp(f"{stem}.raw_{number}" if number else f"{stem}.raw")
+            if part == _GONE:
+                break
+            stamps.append(part)
+    return tuple(stamps) + _stamps_below(path)
+
+
+def _stamps_below(folder: str) -> Stamp:
+    """Of a folder: the stamps of its last folder, and of the last one in there: where a recording goes on."""
+    stamps = []
+    for _ in range(_DEEPEST):
+        try:
+            with os.scandir(folder) as listing:
+                inner = [item.path for item in islice(listing, _MOST_LISTED) if item.is_dir(follow_symlinks=False)]
+        except (OSError, ValueError):
+            break
+        if not inner:
+            break
+        folder = max(inner)
+        stamps.append(_stamp(folder))
+    return tuple(stamps)
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
-        return (0, 0)
-    return (status.st_size, status.st_mtime_ns)
+        return _GONE
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _only_grew(before: Stamp, now: Stamp) -> bool:
+    """Whether the same files are there, none of them shorter."""
+    same = zip(before, now, strict=False)
+    return len(before) <= len(now) and all(old[0] == new[0] and old[1] <= new[1] for old, new in same)
 
 
 class Answers:
@@ -90,6 +176,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._movies = OpenMovies()
+        self._described: OrderedDict[tuple[str, str | None], tuple[Stamp, Described]] = OrderedDict()
 
     def to(self, request: Question) -> Answer:
         """The answer to a request."""
@@ -113,13 +200,28 @@ class Answers:
         """Close a file."""
         self._movies.forget(path)
 
+    def close_idle(self, seconds: float) -> None:
+        """Close the files that nobody asked for in so long."""
+        self._movies.close_idle(seconds)
+
     def close_all(self) -> None:
         """Close every file."""
         self._movies.forget(None)
 
     def _describe(self, request: Describe) -> Described:
-        movie = self._movies.get(request.path, request.dataset)
-        return Described(id=request.id, meta=movie.meta, datasets=list_datasets(request.path))
+        """A file that did not change is described from memory: asking whether it grows must not keep it open."""
+        key = (request.path, request.dataset)
+        stamp = stamp_of(request.path)
+        known = self._described.pop(key, None)
+        if known is None or known[0] != stamp:
+            if not self._movies.is_open(*key):
+                self._movies.forget(request.path)
+            movie = self._movies.get(*key)
+            known = (stamp, Described(id=request.id, meta=movie.meta, datasets=list_datasets(request.path)))
+        self._described[key] = known
+        while len(self._described) > _MOST_DESCRIBED:
+            self._described.popitem(last=False)
+        return known[1].model_copy(update={"id": request.id})
 
     def _thumbnail(self, request: Thumbnail) -> Pixels:
         movie = self._movies.get(request.path, request.dataset)
@@ -130,7 +232,7 @@ class Answers:
         return _hand_over(request.id, image, bad, whole, step, meta.frames // 2, request.scratch, request.slot)
 
     def _view(self, request: View) -> Pixels:
-        movie = self._movies.get(request.path, request.dataset)
+        movie = self._movies.get(request.path, request.dataset, request.frame + 1)
         if request.frame >= movie.meta.frames:
             what = f"There is no frame {request.frame}: the movie has {movie.meta.frames}."
             raise MovieError.about(request.path, what, "", "bad-request")

@@ -6,6 +6,7 @@ says every two seconds that the process lives.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -27,8 +28,9 @@ from core.reader.answers import Answer, Answers, Question
 
 # What was asked before stdin closed is still answered, for so long.
 _DRAIN_S = 5.0
-# Files are closed after so long without a request, so that a disk can be ejected.
+# A file is closed after so long without a request for it, so that a disk can be ejected.
 _IDLE_S = 10.0
+_LOOK_S = 2.0
 
 log = logging.getLogger("quietbeam.reader")
 
@@ -76,15 +78,13 @@ class Worker:
     def run(self) -> None:
         """Work for ever."""
         while True:
-            try:
-                request = self._waiting.get(timeout=_IDLE_S)
-            except queue.Empty:
-                self._answers.close_all()
-                continue
-            try:
-                self._answer(request)
-            finally:
-                self._waiting.task_done()
+            with contextlib.suppress(queue.Empty):
+                request = self._waiting.get(timeout=_LOOK_S)
+                try:
+                    self._answer(request)
+                finally:
+                    self._waiting.task_done()
+            self._answers.close_idle(_IDLE_S)
 
     def _answer(self, request: Request) -> None:
         if isinstance(request, Forget):

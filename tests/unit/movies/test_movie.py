@@ -107,7 +107,7 @@ def test_fingerprint_follows_the_content_and_not_the_name(tmp_path: Path) -> Non
 
 def test_reading_without_positional_reads_agrees_too(mrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Windows has none: there each thread has a handle of its own.
-    monkeypatch.setattr("core.movies.files._HAS_PREADV", False)
+    monkeypatch.setattr("core.movies.files._preadv", None)
     pixels = ramp((5, 6, 7))
     with open_movie(mrc) as movie, ThreadPoolExecutor(4) as pool:
         frames = list(pool.map(movie.frame, [3, 0, 4, 1, 2] * 8))

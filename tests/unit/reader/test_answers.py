@@ -11,9 +11,24 @@ import pytest
 
 from core.movies import MovieError
 from core.protocol.denoise import Region, Scratch
-from core.protocol.reader import Describe, Described, Pixels, Thumbnail, Trace, TraceRequest, View
+from core.protocol.entered import Entered
+from core.protocol.reader import (
+    Describe,
+    Described,
+    HolderLogJoined,
+    HolderLogRequest,
+    Pixels,
+    Survey,
+    Surveyed,
+    Tags,
+    TagsRequest,
+    Thumbnail,
+    Trace,
+    TraceRequest,
+    View,
+)
 from core.reader import answers
-from core.reader.answers import Answers, coarse_to_fine
+from core.reader.answers import Answers, OpenMovies, coarse_to_fine
 from core.views import read_slot
 from tests.movie_files import Sparse, ramp, write_dm4, write_mrc
 
@@ -206,3 +221,86 @@ def test_view_of_a_large_frame_takes_little_memory(tmp_path: Path, scratch: Scra
     reader.to(View(id=1, path=str(path), frame=2, step=64, mean_frames=3, scratch=scratch))
     assert tracemalloc.get_traced_memory()[1] < 128e6
     tracemalloc.stop()
+
+
+def _grow(path: Path, frames: int) -> None:
+    """Another moment of a recording: the same file, longer."""
+    with path.open("r+b") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.write(bytes(frames * 4 * 5 * 2))
+    os.utime(path, ns=(0, path.stat().st_size))
+
+
+def test_growing_file_is_opened_again_for_a_new_frame_and_not_for_each_view(tmp_path: Path) -> None:
+    now = [0.0]
+    movies = OpenMovies(lambda: now[0])
+    path = write_mrc(tmp_path / "a.mrc", ramp((9, 4, 5)))
+    os.truncate(path, path.stat().st_size - 6 * 4 * 5 * 2)
+    first = movies.get(str(path), None)
+    assert len(first) == 3
+    _grow(path, 2)
+    assert movies.get(str(path), None) is first
+    assert len(movies.get(str(path), None, least_frames=5)) == 5
+    _grow(path, 1)
+    now[0] += 60
+    assert len(movies.get(str(path), None)) == 6
+    os.truncate(path, path.stat().st_size - 2 * 4 * 5 * 2)
+    assert len(movies.get(str(path), None)) == 4
+
+
+def test_description_tells_how_far_a_growing_file_has_come(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc", ramp((9, 4, 5)))
+    os.truncate(path, path.stat().st_size - 6 * 4 * 5 * 2)
+    reader = Answers()
+    seen = []
+    for _ in range(3):
+        answer = reader.to(Describe(id=1, path=str(path)))
+        assert isinstance(answer, Described)
+        seen.append((answer.meta.frames, answer.meta.declared_frames))
+        _grow(path, 1)
+    assert seen == [(3, 9), (4, 9), (5, 9)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
+def test_idle_files_are_closed_though_somebody_asks_whether_they_grow(tmp_path: Path, scratch: Scratch) -> None:
+    path = str(write_mrc(tmp_path / "a.mrc", ramp((2, 4, 5))))
+    reader = Answers()
+    reader.to(View(id=1, path=path, frame=0, scratch=scratch))
+    reader.to(Describe(id=2, path=path))
+    reader.close_idle(60)
+    assert Path(path) in _held(tmp_path)
+    reader.close_idle(0)
+    answer = reader.to(Describe(id=3, path=path))
+    assert isinstance(answer, Described)
+    assert answer.id == 3
+    assert _held(tmp_path) == []
+    assert isinstance(reader.to(View(id=4, path=path, frame=1, scratch=scratch)), Pixels)
+
+
+def test_survey_says_what_would_be_added(tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", ramp((2, 4, 5)))
+    answer = Answers().to(Survey(id=4, paths=(str(tmp_path),)))
+    assert isinstance(answer, Surveyed)
+    assert (answer.id, answer.said, len(answer.finds)) == (4, "1 movie.", 1)
+
+
+def test_tags_are_searched(tmp_path: Path) -> None:
+    path = write_dm4(tmp_path / "a.dm4", ramp((3, 4, 5)))
+    answer = Answers().to(TagsRequest(id=5, path=str(path), search="calibration", most=2))
+    assert isinstance(answer, Tags)
+    assert len(answer.rows) == 2
+    assert answer.total > 2
+    assert all("calibration" in (row.name + row.value).lower() for row in answer.rows)
+
+
+def test_holder_log_is_joined_with_the_interval_that_was_typed(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc", ramp((4, 4, 5)))
+    log = tmp_path / "log.csv"
+    log.write_text("time (s),temperature (C)\n0,20\n1,30\n2,40\n3,50\n")
+    typed = Entered(frame_interval_s=1.0)
+    answer = Answers().to(HolderLogRequest(id=6, path=str(path), log=str(log), entered=typed))
+    assert isinstance(answer, HolderLogJoined)
+    assert answer.frames_covered == 4
+    assert answer.columns[0].values == (20, 30, 40, 50)
+    with pytest.raises(MovieError):
+        Answers().to(HolderLogRequest(id=7, path=str(path), log=str(log)))
