@@ -10,7 +10,7 @@ from pathlib import Path
 from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported, unreadable
 from core.movies.files import RandomAccessFile
 from core.movies.format import HEAD_BYTES, Entry, FolderFormat, Format, Opened
-from core.movies.formats import dm, images, mrc, named, png, ser, tiff
+from core.movies.formats import dm, images, mrc, named, png, raw, ser, tiff
 from core.movies.movie import Movie, typed_errors
 from core.protocol.movie import DatasetInfo
 
@@ -79,7 +79,8 @@ def open_movie(path: str | Path, dataset: str | None = None) -> Movie:
     path : str or Path
         A file, or the folder of a movie that is many files.
     dataset : str, optional
-        The ``key`` of one of `list_datasets`; the first that is a movie by default.
+        The ``key`` of one of `list_datasets`, or of a `RawLayout` that the user typed; the first that is a movie by
+        default.
 
     Returns
     -------
@@ -95,6 +96,9 @@ def open_movie(path: str | Path, dataset: str | None = None) -> Movie:
         return _movie(str(path), _choose(str(path), _folder_entries(Path(path)), dataset), None)
     file = RandomAccessFile(path)
     try:
+        # A typed layout reads a file of any kind, and of none.
+        if dataset is not None and raw.is_key(dataset):
+            return _movie(file.path, raw.entry(file, dataset), file)
         found = _format_of(file)
         entry = _asked_for(file, found, dataset) or _choose(file.path, _entries(file, found), dataset)
         return _movie(file.path, entry, file)
