@@ -11,7 +11,8 @@ from core import __version__
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie: DM3, DM4, SER, EMI, TIFF or MRC.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie, in any of the formats of the manual.")]
+FileOrFolderArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie, or a folder of movies.")]
 DatasetOption = Annotated[str | None, typer.Option(help="Which dataset, where the file holds several.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DeviceOption = Annotated[Device, typer.Option(help="What to compute on.")]
@@ -43,11 +44,24 @@ def _options(
 
 
 @app.command()
-def info(file: FileArgument, dataset: DatasetOption = None, json: JsonOption = False) -> None:
-    """Say what a movie file holds: frames, size, calibration, times, and what is wrong with it."""
-    from core.cli.info import show_info
+def info(
+    file: FileOrFolderArgument,
+    dataset: DatasetOption = None,
+    tags: Annotated[bool, typer.Option("--tags", help="Print the file's own tags too.")] = False,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Print the tags that hold this text.")] = None,
+    holder_log: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="A log of the holder, joined to the frames by time.")
+    ] = None,
+    log_offset: Annotated[float, typer.Option(metavar="S", help="Seconds to add to the log's times.")] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Say what a movie file holds: frames, size, calibration, times, dose, and what is wrong with it.
 
-    show_info(file, dataset, json)
+    Of a folder: which movies lie in it.
+    """
+    from core.cli.info import InfoOptions, show_info
+
+    show_info(InfoOptions(file, dataset, tags, search, holder_log, log_offset, json))
 
 
 @app.command()

@@ -28,12 +28,13 @@ def test_json_is_one_description_of_the_movie(quietbeam: Quietbeam, movie: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("nothing-here.tif", "not-found"), (".", "is-a-folder"), ("text.tif", "not-a-movie")]
+    ("name", "code"), [("nothing-here.tif", "not-found"), ("folder", "is-a-folder"), ("text.tif", "not-a-movie")]
 )
 def test_bad_file_is_a_sentence_and_exit_code_2(
     quietbeam: Quietbeam, tmp_path: Path, name: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
     Path("text.tif").write_text("Not a movie at all.", encoding="utf-8")
     said = quietbeam("info", name, "--json")
     assert said.code == 2
