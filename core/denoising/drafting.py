@@ -9,15 +9,15 @@ from pathlib import Path
 from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, Frames
 from core.denoising.methods.registry import Method, find_method
+from core.denoising.opening import electron_movie, open_asked, typed_scale
 from core.denoising.pipeline import Job, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
 from core.denoising.scaling import choose_scale
-from core.denoising.source import RequestMovie, Selection, sample_frames, select, wanted_region
+from core.denoising.source import Selection, sample_frames, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
 from core.models import ModelStore
-from core.movies import open_movie
-from core.movies.writers.tiff import free_bytes, needed_bytes
+from core.movies.writers import free_bytes, needed_bytes
 from core.protocol.denoise import (
     DenoiseRequest,
     DraftRequest,
@@ -68,7 +68,7 @@ def draft(
     began = time.monotonic()
     told = Told(context)
     kept = KeptDraft() if kept is None else kept
-    with open_movie(request.source, request.dataset) as movie:
+    with open_asked(request) as movie:
         region = wanted_region(request.region, movie.meta)
         whole = select(movie.meta, FrameRange(), request.sum_frames)
         first = max(0, min(request.frame, movie.meta.frames - request.sum_frames))
@@ -77,16 +77,16 @@ def draft(
         if kept.key == key and kept.prepared is not None:
             scale = kept.prepared.plan.scale
             told.tell(*kept.notices)
-            prepared = prepare_again(kept.prepared, RequestMovie(movie, whole, scale), region, context)
+            prepared = prepare_again(kept.prepared, electron_movie(request, movie, whole, scale), region, context)
         else:
             frames = sample_frames(movie, whole)
-            scale, notices = choose_scale(movie.meta, frames, request.counts_per_electron, request.black_level)
+            scale, notices = choose_scale(movie.meta, frames, *typed_scale(request))
             context.check()
-            source = RequestMovie(movie, whole, scale)
+            source = electron_movie(request, movie, whole, scale)
             prepared, more = prepare(source, method, request.device, region, context)
             told.tell(*notices, *more)
             kept.key, kept.prepared, kept.notices = key, prepared, (*notices, *more)
-        one = RequestMovie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale)
+        one = electron_movie(request, movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
         array = one.line.stored(denoise_block(job, one.block(0, 1), context.check)[0])
@@ -113,14 +113,12 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
     """
     context = QuietContext() if context is None else context
     output = Path(request.output)
-    with open_movie(request.source, request.dataset) as movie:
+    with open_asked(request) as movie:
         region = wanted_region(request.region, movie.meta)
         selection = select(movie.meta, request.frames, request.sum_frames)
         method = find_method(request.model, store)
-        scale, _ = choose_scale(
-            movie.meta, sample_frames(movie, selection), request.counts_per_electron, request.black_level
-        )
-        source = RequestMovie(movie, selection, scale)
+        scale, _ = choose_scale(movie.meta, sample_frames(movie, selection), *typed_scale(request))
+        source = electron_movie(request, movie, selection, scale)
         prepared, _ = prepare(source, method, request.device, region, context, request.tile, request.plan)
         grid = make_grid(movie.meta.height, movie.meta.width, region, prepared.state.geometry, prepared.tile)
         began = time.monotonic()
@@ -133,7 +131,7 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
     shape = (source.frames, region.y1 - region.y0, region.x1 - region.x0)
     return EstimateResult(
         seconds=source.frames * max(reading, computing),
-        output_bytes=needed_bytes(shape),
+        output_bytes=needed_bytes(shape, request.dtype),
         free_bytes=free_bytes(output),
         output=str(output),
         device=prepared.plan.device,
@@ -143,8 +141,17 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
 
 def _key(request: DraftRequest, meta: MovieMeta, method: Method) -> tuple[object, ...]:
     """Return what must be equal for two drafts to share their beginnings."""
-    asked = (request.dataset, request.sum_frames, request.counts_per_electron, request.black_level, request.device)
-    return (meta.path, meta.fingerprint, meta.frames, method.name, method.version, method.weights_sha256, *asked)
+    asked = (request.dataset, request.sum_frames, *typed_scale(request), request.device, request.entered)
+    return (
+        meta.path,
+        meta.fingerprint,
+        meta.frames,
+        method.name,
+        method.version,
+        method.weights_sha256,
+        *asked,
+        request.clean_up,
+    )
 
 
 def _timed(job: Job, block: Block, context: RunContext) -> float:

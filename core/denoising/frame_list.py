@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
 from core.denoising.quality import FrameQuality
+from core.movies.errors import unwritable
 from core.protocol.base import Record
 from core.protocol.denoise import DenoiseRequest, Plan
 
@@ -24,34 +25,75 @@ VERSION = 1
 
 
 class ListHeader(Record):
-    """What a frame list is of: two runs with equal work may share frames."""
+    """What a frame list is of: two runs with equal work may share frames.
+
+    `source_frames` are the frames of the source (start, stop) at the time: a file that is still being written grows.
+    """
 
     version: int = VERSION
     fingerprint: str
+    source_frames: tuple[int, int] | None = None
     shape: tuple[int, int, int]
     request: DenoiseRequest
     plan: Plan
 
     def same_work(self, other: ListHeader) -> bool:
-        """Whether frames of the one belong into the result of the other.
+        """Whether frames of the one belong into the result of the other, if both are of the same pixels.
 
         Where source and output lie doesn't matter, nor how the work is cut into tiles: the plan of the frames that are
-        there is kept. The model, what is asked of it, and the movie's content do matter.
+        there is kept. The model and what is asked of it do matter.
         """
         model = ("model", "model_version", "weights_sha256")
         if any(getattr(self.plan, name) != getattr(other.plan, name) for name in model):
             return False
-        mine, theirs = (self.version, self.fingerprint, self.shape), (other.version, other.fingerprint, other.shape)
+        if None not in (self.source_frames, other.source_frames) and self.source_frames != other.source_frames:
+            return False
+        mine, theirs = (self.version, self.shape), (other.version, other.shape)
         return mine == theirs and _work(self.request) == _work(other.request)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A frame that is written.
+
+    Attributes
+    ----------
+    quality : FrameQuality
+        Its figures.
+    source : bytes
+        Checksums of the source frames that it is made of, one after the other, 32 bytes each; empty: not known.
+    result : bytes
+        Checksum of its own pixels as they were written; empty: not known.
+    clipped : int
+        Pixels that the stored integers could not hold.
+    """
+
+    quality: FrameQuality
+    source: bytes = b""
+    result: bytes = b""
+    clipped: int = 0
+
+    def entry(self, frame: int) -> str:
+        """The line of the list."""
+        rest = {"clipped": self.clipped, "source": self.source.hex(), "result": self.result.hex()}
+        return json.dumps({"frame": frame, **asdict(self.quality), **rest})
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> Finished:
+        """What a line says."""
+        figures = {one.name: entry[one.name] for one in fields(FrameQuality) if one.name in entry}
+        source, result = (bytes.fromhex(entry.get(name, "")) for name in ("source", "result"))
+        return cls(FrameQuality(**figures), source, result, int(entry.get("clipped", 0)))
 
 
 @dataclass
 class ListedFrames:
-    """What a frame list holds: its header, the plan in force at its end, and the figures of each finished frame."""
+    """What a frame list holds: its header, the plan in force at its end, each finished frame and who made it."""
 
     header: ListHeader
     plan: Plan
-    done: dict[int, FrameQuality] = field(default_factory=dict)
+    done: dict[int, Finished] = field(default_factory=dict)
+    made_by: dict[int, Plan] = field(default_factory=dict)
 
 
 def list_path(partial: Path) -> Path:
@@ -71,8 +113,8 @@ def read_list(content: bytes) -> ListedFrames | None:
             if "plan" in entry:
                 out.plan = Plan.model_validate(entry["plan"])
             else:
-                figures = FrameQuality(entry["worst"], entry["boxes"], entry["hot"], entry["not_finite"])
-                out.done[int(entry["frame"])] = figures
+                frame = int(entry["frame"])
+                out.done[frame], out.made_by[frame] = Finished.of(entry), out.plan
     except (IndexError, KeyError, TypeError, ValueError, ValidationError):
         return None
     return out
@@ -113,16 +155,15 @@ class FrameList:
         self._end = 0
         self._append(header.model_dump_json())
 
-    def done(self, frame: int, quality: FrameQuality) -> None:
-        """Enter a frame whose pixels have been written."""
-        entry = {
-            "frame": frame,
-            "worst": quality.worst,
-            "boxes": quality.boxes,
-            "hot": quality.hot,
-            "not_finite": quality.not_finite,
-        }
-        self._append(json.dumps(entry))
+    def done(self, frame: int, finished: Finished) -> None:
+        """Enter a frame whose pixels have been written.
+
+        Raises
+        ------
+        WriteFailed
+            The disk is full or gone; the frames before stay entered.
+        """
+        self._append(finished.entry(frame))
 
     def changed_plan(self, plan: Plan) -> None:
         """Enter the plan that the frames after this line are made by."""
@@ -145,11 +186,15 @@ class FrameList:
         # One write a line, where the last whole line ended: a kill leaves whole lines, or a torn one that is dropped.
         data = line.encode() + b"\n"
         self._untouched = False
-        os.ftruncate(self._file, self._end)
-        os.lseek(self._file, self._end, os.SEEK_SET)
-        self._end += len(data)
-        while data:
-            data = data[os.write(self._file, data) :]
+        end = self._end + len(data)
+        try:
+            os.ftruncate(self._file, self._end)
+            os.lseek(self._file, self._end, os.SEEK_SET)
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._end = end
 
     def __enter__(self) -> Self:
         return self

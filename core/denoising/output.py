@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from core.denoising.errors import denoise_error
-from core.movies.writers.tiff import partial_path
+from core.movies.writers import RESULT_ENDINGS, partial_path, result_format
 
 
 def default_output(source: str | Path, folder: str | Path | None = None) -> Path:
@@ -36,9 +36,12 @@ def check_output(source: Path, output: Path, overwrite: bool) -> None:
     DenoiseError
         With what to do instead.
     """
-    if output.suffix.lower() not in {".tif", ".tiff"}:
+    if result_format(output) is None:
         raise denoise_error(
-            "bad-request", "Results are written as TIFF.", str(output), "Give the output a name that ends in .tif."
+            "bad-request",
+            "The output's name says no format that a result can be written in.",
+            str(output),
+            f"Give it a name that ends in one of: {', '.join(RESULT_ENDINGS)}.",
         )
     if _same_file(source, output) or _same_file(source, partial_path(output)):
         raise denoise_error(

@@ -24,6 +24,8 @@ from core.denoising.source import RequestMovie
 from core.denoising.tiling import Grid, Window, cut, place
 from core.protocol.denoise import Region
 
+# A finished frame: its number, its pixels, its figures, and the checksums of its source.
+_Made = tuple[int, Frames, FrameQuality, bytes]
 _POLL_S = 0.05
 _READER_GRACE_S = 0.5
 
@@ -41,8 +43,8 @@ class Work:
 class Sink(Protocol):
     """Takes finished frames, in the file's units, from the writing thread."""
 
-    def __call__(self, frame: int, array: Frames, quality: FrameQuality) -> None:
-        """Write a frame and enter it into the list."""
+    def __call__(self, frame: int, array: Frames, quality: FrameQuality, source: bytes) -> None:
+        """Write a frame and enter it into the list; `source` are the checksums of what it was made of."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Job:
 class _Loaded:
     work: Work
     block: Block
-    counts: tuple[tuple[int, int], ...]
+    counts: tuple[dict[str, int], ...]
+    sources: tuple[bytes, ...]
 
 
 def plan_work(
@@ -114,7 +117,7 @@ def stream(job: Job, works: Sequence[Work], sink: Sink, context: RunContext, pro
         while (loaded := reader.next(context)) is not None:
             for array, quality, frame in _denoise(job, loaded, context, progress):
                 context.frame(frame, job.movie.selection.starts[frame], array)
-                writer.put((frame, array, quality), context)
+                writer.put((frame, array, quality, loaded.sources[frame - loaded.work.start]), context)
             progress.frames(loaded.work.stop - loaded.work.start)
             del loaded
         writer.finish(context)
@@ -123,6 +126,11 @@ def stream(job: Job, works: Sequence[Work], sink: Sink, context: RunContext, pro
         # The writer ends the frame it is at. The reader may hang in a dead network drive: it is left behind.
         writer.join()
         reader.join(_READER_GRACE_S)
+
+
+def counts_of(frame: CleanFrame) -> dict[str, int]:
+    """What the cleaning counted in a frame, by the names of `FrameQuality`."""
+    return {"hot": frame.hot, "not_finite": frame.not_finite}
 
 
 def denoise_block(
@@ -158,7 +166,7 @@ def _denoise(
         noisy = block.electrons[place_in_block][inner]
         mask = None if block.mask is None else block.mask[place_in_block][inner]
         worst, boxes = local_mean_error(noisy, result[number], mask, job.pixel_variance)
-        quality = FrameQuality(worst, boxes, *loaded.counts[number])
+        quality = FrameQuality(worst, boxes, **loaded.counts[number])
         if np.isnan(block.dose[place_in_block]):
             # Not one pixel of the frame holds a number: nothing is known of it.
             result[number] = np.nan
@@ -229,11 +237,12 @@ class _Reader(threading.Thread):
             frames = [kept[frame] for frame in range(work.look_start, work.look_stop)]
             wanted = (work.start - work.look_start, work.stop - work.look_start)
             block = self._job.movie.assemble(frames, work.look_start, wanted, (shown.y0, shown.x0))
-            counts = tuple((frame.hot, frame.not_finite) for frame in frames[wanted[0] : wanted[1]])
+            counts = tuple(counts_of(frame) for frame in frames[wanted[0] : wanted[1]])
+            sources = tuple(self._job.movie.take_checksum(frame) for frame in range(work.start, work.stop))
             del frames
             if work.look_stop - work.look_start == work.stop - work.start:
                 kept.clear()
-            if not _put(self._queue, _Loaded(work, block, counts), self._stopped):
+            if not _put(self._queue, _Loaded(work, block, counts, sources), self._stopped):
                 return
 
 
@@ -244,10 +253,10 @@ class _Writer(threading.Thread):
         super().__init__(name="denoise-writer", daemon=True)
         self._sink = sink
         self._stopped = stop
-        self._queue: queue.Queue[tuple[int, Frames, FrameQuality] | None] = queue.Queue(length)
+        self._queue: queue.Queue[_Made | None] = queue.Queue(length)
         self._error: BaseException | None = None
 
-    def put(self, item: tuple[int, Frames, FrameQuality] | None, context: RunContext) -> None:
+    def put(self, item: _Made | None, context: RunContext) -> None:
         """Hand a frame over, waiting for room; raises what went wrong in writing."""
         while True:
             if self._error is not None:

@@ -73,14 +73,14 @@ def choose_scale(
     Parameters
     ----------
     meta : MovieMeta
-        For a gain that the file tells.
+        For a gain and a black level that the file tells.
     frames : sequence of (H, W)
         A few raw frames, single ones (not sums).
     typed_gain, typed_offset : float, optional
         What the user typed: stored units an electron, and the stored value of no electron.
     """
     _refuse_senseless(frames, typed_gain, typed_offset, meta.path)
-    gain, offset = typed_gain, typed_offset
+    gain, offset = typed_gain, meta.black_level if typed_offset is None else typed_offset
     source = "typed" if gain is not None else None
     if gain is None:
         gain, told_offset = _told(meta)
@@ -92,6 +92,9 @@ def choose_scale(
         if offset is None and source == "typed" and not notices:
             zero, notices = _from_the_noise(frames, gain)
         return IntensityScale(gain=gain, offset=zero, source="typed" if source == "typed" else "tag"), notices
+    if typed_offset is None and offset is not None and not offset < _mean(frames):
+        # The file's black level can't be right.
+        offset = None
     estimate = estimate_gain(frames, offset)
     if estimate is None:
         return _stand_in(frames, offset)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from core.denoising.checksums import of_frame
 from core.denoising.cleaning import CleanFrame, clean
 from core.denoising.denoiser import Block
 from core.denoising.errors import denoise_error
+from core.denoising.nearby import KeptFrames, electrons_nearby
 from core.denoising.scaling import STAND_IN_RANGE, Scaling
 from core.movies import Movie
+from core.noise.references import Correction
 from core.protocol.denoise import FrameRange, IntensityScale, Region
 from core.protocol.movie import MovieMeta, Segment
 
@@ -58,6 +62,11 @@ class Selection:
     segments: tuple[tuple[int, int], ...]
     left_over: int
 
+    @property
+    def source_frames(self) -> tuple[int, int]:
+        """First source frame that is read, and the one behind the last."""
+        return self.starts[0], self.starts[-1] + self.summed
+
     def around(self, frame: int) -> tuple[int, int]:
         """Return the segment (start, stop) of a frame of the result."""
         return next(segment for segment in self.segments if segment[0] <= frame < segment[1])
@@ -100,13 +109,18 @@ def select(meta: MovieMeta, frames: FrameRange, summed: int) -> Selection:
 class RequestMovie:
     """A movie in electrons, as denoisers see it (`ElectronMovie`). Reading is safe from many threads."""
 
-    def __init__(self, movie: Movie, selection: Selection, scale: IntensityScale) -> None:
-        self._movie = movie
+    def __init__(
+        self, movie: Movie, selection: Selection, scale: IntensityScale, correction: Correction | None = None
+    ) -> None:
+        self._movie = KeptFrames(movie)
+        self._correction = correction
         self.selection = selection
         self._scale = scale
         self._line = Scaling.of(scale, selection.summed)
-        self._times = _times(movie.meta)
-        self._least = _least_excess(movie.meta, scale)
+        self._times = frame_times(movie.meta)
+        finds_hits = correction is None or correction.xrays
+        self._least = _least_excess(movie.meta, scale) if finds_hits else math.inf
+        self._checksums: dict[int, bytes] = {}
 
     @property
     def meta(self) -> MovieMeta:
@@ -144,7 +158,16 @@ class RequestMovie:
 
     def read(self, frame: int) -> CleanFrame:
         """Read one whole frame of the result, in electrons and cleaned."""
-        return clean(self._line.electrons(self._stored(frame)), self._least)
+        stored, correction = self._stored(frame), self._correction
+        defects = None if correction is None else correction.bad
+        if correction is not None:
+            stored = correction.apply(stored, self.selection.summed)
+
+        def elsewhere(rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+            first, summed = self.selection.starts[frame], self.selection.summed
+            return electrons_nearby(self._movie, first, summed, self._line, correction, rows, columns)
+
+        return clean(self._line.electrons(stored), self._least, defects, elsewhere)
 
     def assemble(
         self, frames: Sequence[CleanFrame], first: int, wanted: tuple[int, int], origin: tuple[int, int]
@@ -168,23 +191,44 @@ class RequestMovie:
             origin=origin,
         )
 
+    def checksum(self, frame: int) -> bytes:
+        """Checksums of the source frames of a frame of the result, one after the other; reads them."""
+        self._stored(frame)
+        return self.take_checksum(frame)
+
+    def take_checksum(self, frame: int) -> bytes:
+        """The same, from the pass that has read the frame; empty if it was not read, or was asked for before."""
+        return self._checksums.pop(frame, b"")
+
     def _stored(self, frame: int) -> npt.NDArray[np.generic]:
         first = self.selection.starts[frame]
+        one = self._whole(first)
+        checksums = of_frame(one)
         if self.selection.summed == 1:
-            return self._movie.frame(first)
-        total = self._movie.frame(first).astype(np.float64)
+            self._checksums[frame] = checksums
+            return one
+        total = one.astype(np.float64)
         for number in range(first + 1, first + self.selection.summed):
+            one = self._whole(number)
+            checksums += of_frame(one)
             # inf - inf is NaN, which the cleaning deals with.
             with np.errstate(invalid="ignore"):
-                total += self._movie.frame(number)
+                total += one
+        self._checksums[frame] = checksums
         return total
 
+    def _whole(self, number: int) -> npt.NDArray[Any]:
+        return self._movie.frame(number)
 
-def sample_frames(movie: Movie, selection: Selection, most: int = 4) -> list[npt.NDArray[np.generic]]:
-    """Return a few raw source frames, evenly spread over the chosen ones."""
+
+def sample_frames(
+    movie: Movie, selection: Selection, most: int = 4, correction: Correction | None = None
+) -> list[npt.NDArray[np.generic]]:
+    """Return a few raw source frames, evenly spread over the chosen ones; corrected, with NaN where pixels are bad."""
     last = selection.starts[-1] + selection.summed - 1
     wanted = np.unique(np.linspace(selection.starts[0], last, most).astype(int))
-    return [movie.frame(int(number)) for number in wanted]
+    frames = [movie.frame(int(number)) for number in wanted]
+    return frames if correction is None else [correction.without_bad(correction.apply(frame)) for frame in frames]
 
 
 def _least_excess(meta: MovieMeta, scale: IntensityScale) -> float:
@@ -198,7 +242,8 @@ def _least_excess(meta: MovieMeta, scale: IntensityScale) -> float:
     return STAND_IN_RANGE if scale.source == "unknown" else 0.0
 
 
-def _times(meta: MovieMeta) -> npt.NDArray[np.float64] | None:
+def frame_times(meta: MovieMeta) -> npt.NDArray[np.float64] | None:
+    """Return the start of each frame of a movie in s; None if they are not known."""
     if meta.times is not None and len(meta.times) >= meta.frames:
         return np.asarray(meta.times, dtype=np.float64)
     if meta.frame_interval_s is not None:

@@ -23,10 +23,12 @@ __all__ = [
     "IntensityScale",
     "Notice",
     "Plan",
+    "PlanStretch",
     "Provenance",
     "Quality",
     "Region",
     "Scratch",
+    "StoredScale",
     "TrainJobRequest",
     "TrainJobResult",
 ]
@@ -44,8 +46,21 @@ class IntensityScale(Record):
     source: Literal["tag", "typed", "estimated", "unknown"]
 
 
+class StoredScale(Record):
+    """How a result's integers become values: value = (stored - origin) * scale, as in `MovieMeta`.
+
+    `scale` is a power of two and `origin` a whole number, so that float32 holds each value exactly.
+    """
+
+    origin: float
+    scale: float = Field(gt=0)
+
+
 class Plan(Record):
-    """Chosen once at the start and used again by rerun and resume: the same plan gives the same bits."""
+    """Chosen once at the start and used again by rerun and resume: the same plan gives the same bits.
+
+    `stored` is the scale of a result of integers; None: values are stored as they are.
+    """
 
     device: str
     device_name: str = ""
@@ -60,6 +75,7 @@ class Plan(Record):
     weights_sha256: str
     parameters: dict[str, Any] = {}
     scale: IntensityScale
+    stored: StoredScale | None = None
 
 
 class Scratch(Record):
@@ -204,9 +220,17 @@ class TrainJobResult(Record):
     scores: dict[str, float] = {}
 
 
+class PlanStretch(Record):
+    """Frames of a result up to `stop` (exclusive), from where the stretch before ends, and the plan that made them."""
+
+    stop: int = Field(gt=0)
+    plan: Plan
+
+
 class Provenance(Record):
     """Written into every result, so that it can be judged and run again from the file alone.
 
+    `plan` made all frames, unless memory ran out on the way: `earlier_plans` then made those at the beginning.
     `source_sha256` is over the frames that were read and `result_sha256` over those that were written, each frame's
     pixels hashed on their way and the hashes hashed in order; empty where unknown.
     """
@@ -221,6 +245,7 @@ class Provenance(Record):
     result_sha256: str = ""
     request: DenoiseRequest
     plan: Plan
+    earlier_plans: tuple[PlanStretch, ...] = ()
     quality: Quality | None = None
     versions: dict[str, str] = {}
     notices: tuple[Notice, ...] = ()

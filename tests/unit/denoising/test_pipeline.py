@@ -75,7 +75,7 @@ def run(movie, method, tile=None, batch=1, region=None, frames=None, context=Non
     works = plan_work(chosen.segments, batch, method.frames_before, method.frames_after, lambda frame: frame in done)
     written = {}
 
-    def sink(frame, array, quality):
+    def sink(frame, array, quality, source):
         written[frame] = array.copy()
 
     stream(Job(source, method, state, region, grid), works, sink, context, Progress(context, source.frames, 0))
@@ -170,7 +170,7 @@ def test_no_more_than_a_few_blocks_are_held():
     job = Job(source, method, state, region, make_grid(6, 8, region, state.geometry, Tile(6, 8, 0)))
     written, ahead = [], []
 
-    def slow(frame, array, quality):
+    def slow(frame, array, quality, source):
         time.sleep(0.003)
         ahead.append(len(set(movie.read)) - len(written))
         written.append(frame)

@@ -1,0 +1,155 @@
+"""How a run begins: by a plan of its own, by one that was given, or by that of unfinished work to go on from."""
+
+from __future__ import annotations
+
+from core.denoising.errors import DenoiseError, denoise_error
+from core.denoising.frame_list import FrameList, ListedFrames, ListHeader
+from core.denoising.making import Run
+from core.denoising.methods.registry import Method, find_method
+from core.denoising.opening import electron_movie, typed_scale
+from core.denoising.planning import Prepared, prepare
+from core.denoising.scaling import choose_scale
+from core.denoising.source import RequestMovie, Selection, sample_frames, select, wanted_region
+from core.denoising.storing import choose_stored
+from core.denoising.telling import Told
+from core.models import ModelStore
+from core.movies import Movie
+from core.protocol.denoise import DenoiseRequest, FrameRange, Notice, Plan
+from core.protocol.movie import MovieMeta
+
+
+def begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: FrameList, told: Told) -> Run:
+    """Decide how a run begins, and make everything ready.
+
+    Raises
+    ------
+    Cancelled, DenoiseError, MovieError, ModelError
+        It can't be done; unfinished work of other settings is never thrown away unless `overwrite` says so.
+    """
+    tell_issues(movie.meta, told)
+    # Before anything is computed of it.
+    wanted_region(request.region, movie.meta)
+    given = request.plan
+    method = find_method(request.model, store, None if given is None else given.model_version)
+    found = _unfinished(request, movie, method, frames, told)
+    if found is None:
+        listed, selection = None, select(movie.meta, request.frames, request.sum_frames)
+    else:
+        listed, selection = found
+        given = listed.plan
+    tell_selection(selection, movie.meta, told)
+    one, prepared = make_ready(request, movie, selection, method, given, told)
+    run = Run(request, one, prepared, frames, told)
+    if listed is not None:
+        run.done.update(listed.done)
+        run.made_by.update(listed.made_by)
+    return run
+
+
+def make_ready(
+    request: DenoiseRequest, movie: Movie, selection: Selection, method: Method, given: Plan | None, told: Told
+) -> tuple[RequestMovie, Prepared]:
+    """Choose the scale and the plan, or take them from a plan that is given; returns the movie in electrons too."""
+    if given is None:
+        scale, notices = choose_scale(movie.meta, sample_frames(movie, selection), *typed_scale(request))
+        told.tell(*notices)
+    else:
+        scale = given.scale
+    one = electron_movie(request, movie, selection, scale)
+    prepared, notices = prepare(one, method, request.device, request.region, told.context, request.tile, given)
+    told.tell(*notices)
+    stored = prepared.plan.stored
+    if request.dtype == "float32":
+        stored = None
+    elif stored is None:
+        stored = choose_stored(one, told.context)
+    plan = prepared.plan.model_copy(update={"stored": stored})
+    return one, Prepared(plan, prepared.method, prepared.denoiser, prepared.state)
+
+
+def list_header(request: DenoiseRequest, movie: RequestMovie, plan: Plan) -> ListHeader:
+    """Return what a frame list says it is of."""
+    region = wanted_region(request.region, movie.meta)
+    return ListHeader(
+        fingerprint=movie.meta.fingerprint,
+        source_frames=movie.selection.source_frames,
+        shape=(movie.frames, region.y1 - region.y0, region.x1 - region.x0),
+        request=request,
+        plan=plan,
+    )
+
+
+def tell_issues(meta: MovieMeta, told: Told) -> None:
+    """Tell what is wrong with the file."""
+    for issue in meta.issues:
+        if issue.level != "info":
+            told.tell(Notice(level=issue.level, code=issue.code, text=f"The file: {issue.text}."))
+
+
+def tell_selection(selection: Selection, meta: MovieMeta, told: Told) -> None:
+    """Tell which frames are left out, and where sums must end."""
+    if selection.left_over:
+        text = f"{selection.left_over} frames did not fill a sum of {selection.summed} and were left out."
+        told.tell(Notice(level="info", code="left-over", text=text))
+    if selection.summed > 1 and len(selection.segments) > 1:
+        reason = next((segment.reason for segment in meta.segments if segment.reason), "gaps in time")
+        text = f"The movie is parted into {len(selection.segments)} stretches ({reason}); no sum crosses a border."
+        told.tell(Notice(level="info", code="segments", text=text))
+
+
+def _unfinished(
+    request: DenoiseRequest, movie: Movie, method: Method, frames: FrameList, told: Told
+) -> tuple[ListedFrames, Selection] | None:
+    """Return the unfinished work that can be gone on with, and its frames; None: the run begins anew."""
+    listed = frames.listed
+    if listed is None or not request.resume:
+        return None
+    identity = {"model": method.name, "model_version": method.version, "weights_sha256": method.weights_sha256}
+    mine = listed.plan.model_copy(update=identity)
+    selection = select(movie.meta, _as_at_the_start(request, movie.meta, listed.header), request.sum_frames)
+    one = RequestMovie(movie, selection, listed.plan.scale)
+    same = listed.header.same_work(list_header(request, one, mine)) and _same_pixels(one, listed)
+    if not same and listed.done and not request.overwrite:
+        raise _unfinished_work_of_others(request, len(listed.done))
+    if not same or request.plan not in (None, listed.header.plan):
+        text = "A partial result of other work, or of another movie, lay there; it was begun anew."
+        told.tell(Notice(level="warning", code="begun-anew", text=text))
+        return None
+    if request.frames.stop is None and selection.source_frames[1] < movie.meta.frames - request.sum_frames + 1:
+        text = (
+            f"The movie has grown to {movie.meta.frames} frames; the run goes on with those that it began with, up to "
+            f"frame {selection.source_frames[1] - 1}."
+        )
+        told.tell(Notice(level="warning", code="grown", text=text))
+    return listed, selection
+
+
+def _as_at_the_start(request: DenoiseRequest, meta: MovieMeta, header: ListHeader) -> FrameRange:
+    """Return the frames of a request as they were when the unfinished work began: the file may have grown since."""
+    if request.frames.stop is not None or header.source_frames is None or request.frames != header.request.frames:
+        return request.frames
+    if not request.frames.start < header.source_frames[1] <= meta.frames:
+        return request.frames
+    return FrameRange(start=request.frames.start, stop=header.source_frames[1])
+
+
+def _same_pixels(movie: RequestMovie, listed: ListedFrames) -> bool:
+    """Whether the finished frames were made of this movie.
+
+    Three of them are read again and their checksums compared. The fingerprint of the whole file may differ then: it
+    does when a file has grown. Without checksums the fingerprint decides.
+    """
+    known = [frame for frame, one in sorted(listed.done.items()) if one.source and frame < movie.frames]
+    if not known:
+        return listed.header.fingerprint == movie.meta.fingerprint
+    looked_at = {known[0], known[len(known) // 2], known[-1]}
+    return all(movie.checksum(frame) == listed.done[frame].source for frame in sorted(looked_at))
+
+
+def _unfinished_work_of_others(request: DenoiseRequest, frames: int) -> DenoiseError:
+    return denoise_error(
+        "output-exists",
+        f"An unfinished result with {frames} finished frames lies there, made with other settings or of another movie.",
+        request.output,
+        "Choose another name, go on with the settings it was begun with, or give it up: overwrite (--no-resume).",
+    )
