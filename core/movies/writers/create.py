@@ -13,14 +13,16 @@ from core.movies.calibration import Scale
 from core.movies.errors import WriteFailed
 from core.movies.writers.mrc import MrcWriter
 from core.movies.writers.ome_tiff import OmeTiffWriter
+from core.movies.writers.ome_zarr import OmeZarrWriter
 from core.movies.writers.stack_file import StackFileWriter
 from core.movies.writers.tiff import TiffMovieWriter
 
 # The longest end that fits decides, so they stand in this order.
-_WRITERS: tuple[tuple[tuple[str, ...], str, type[StackFileWriter]], ...] = (
+_WRITERS: tuple[tuple[tuple[str, ...], str, type[StackFileWriter] | type[OmeZarrWriter]], ...] = (
     ((".ome.tif", ".ome.tiff", ".ome.btf"), "OME-TIFF", OmeTiffWriter),
     ((".tif", ".tiff"), "TIFF", TiffMovieWriter),
     ((".mrc", ".mrcs"), "MRC", MrcWriter),
+    ((".ome.zarr", ".zarr"), "OME-Zarr", OmeZarrWriter),
 )
 RESULT_ENDINGS: tuple[str, ...] = tuple(end for ends, _, _ in _WRITERS for end in ends)
 
@@ -62,7 +64,7 @@ class MovieWriter(Protocol):
 
 
 def result_format(path: str | Path) -> str | None:
-    """The format that a result of this name gets: ``TIFF``, ``OME-TIFF``, ``MRC``; None if the name says none."""
+    """The format of a result of this name: ``TIFF``, ``OME-TIFF``, ``MRC``, ``OME-Zarr``; None if the name says none."""
     found = _found(path)
     return None if found is None else found[0]
 
@@ -73,7 +75,7 @@ def storable(path: str | Path, dtype: str | np.dtype[Any]) -> bool:
     return found is not None and np.dtype(dtype).name in found[1].types
 
 
-def _found(path: str | Path) -> tuple[str, type[StackFileWriter]] | None:
+def _found(path: str | Path) -> tuple[str, type[StackFileWriter] | type[OmeZarrWriter]] | None:
     name = Path(path).name.lower()
     for ends, title, writer in _WRITERS:
         if name.endswith(ends):
