@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from core import __version__
+from core.cli.entering import SetOption
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -53,6 +54,7 @@ def info(
         Path | None, typer.Option(metavar="CSV", help="A log of the holder, joined to the frames by time.")
     ] = None,
     log_offset: Annotated[float, typer.Option(metavar="S", help="Seconds to add to the log's times.")] = 0.0,
+    settings: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a movie file holds: frames, size, calibration, times, dose, and what is wrong with it.
@@ -61,7 +63,7 @@ def info(
     """
     from core.cli.info import InfoOptions, show_info
 
-    show_info(InfoOptions(file, dataset, tags, search, holder_log, log_offset, json))
+    show_info(InfoOptions(file, dataset, tags, search, holder_log, log_offset, tuple(settings or ()), json))
 
 
 @app.command()
@@ -104,6 +106,26 @@ def denoise(
             json=json,
         )
     )
+
+
+@app.command()
+def rerun(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A result of Quietbeam.")],
+    source: Annotated[Path | None, typer.Option(help="Where the movie is now, if it was moved.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Keep the new result here; it is only compared by default.")
+    ] = None,
+    device: DeviceOption = "auto",
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Largest difference that passes, in standard deviations of the result.")
+    ] = 1e-3,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a result again from the record inside it, and compare: exit code 0 if it agrees, 1 if not."""
+    from core.cli.rerun import RerunOptions, run_rerun
+
+    run_rerun(RerunOptions(result, source, output, device, tolerance, overwrite, json))
 
 
 @models_app.command("list")
