@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 _TIME = re.compile(r"^(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,:](\d{1,9}))?)?\s*([AaPp][Mm])?$")
 _YEAR_FIRST = re.compile(r"^(\d{4})[-./](\d{1,2})[-./](\d{1,2})$")
 _YEAR_LAST = re.compile(r"^(\d{1,2})([-./])(\d{1,2})\2(\d{4})$")
-_BOTH = re.compile(r"^(\S+?)(?:T|\s+)(\d{1,2}:\d\d\S*(?:\s*[AaPp][Mm])?)\s*(Z|[+-]\d\d:?\d\d)?$")
+_BOTH = re.compile(r"^(\S+?)(?:T|\s+)(\d{1,2}:\d\d[\d:.,]*(?:\s*[AaPp][Mm])?)\s*(Z|[+-]\d\d:?\d\d)?$")
 _DAY_S = 86400.0
 
 
