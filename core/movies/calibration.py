@@ -133,6 +133,10 @@ def recall(meta: MovieMeta, text: str | None) -> MovieMeta:
         and _close(meta.frame_interval_s, scale.frame_interval_s)
     ):
         known["frame_interval_s"] = scale.frame_interval_s
+    mine, theirs = scale.line, (meta.intensity_origin, meta.intensity_scale)
+    if mine is not None and theirs[0] is not None and _close(theirs[0], mine[0]) and _close(theirs[1], mine[1]):
+        # As exact as it was: a file's own line is written as offset and slope.
+        known.update(intensity_origin=scale.intensity_origin, intensity_scale=scale.intensity_scale)
     if scale.times is not None and meta.times is None and len(scale.times) == meta.declared_frames:
         known["times"] = scale.times[: meta.frames]
     if not meta.segments:

@@ -31,13 +31,18 @@ _LENGTH_NM = {
 _TIME_S = {
     "ns": 1e-9,
     "us": 1e-6,
+    "nanosecond": 1e-9,
+    "microsecond": 1e-6,
     "ms": 1e-3,
     "msec": 1e-3,
+    "millisecond": 1e-3,
     "s": 1.0,
     "sec": 1.0,
     "second": 1.0,
     "seconds": 1.0,
     "min": 60.0,
+    "minute": 60.0,
+    "hour": 3600.0,
 }
 _ENERGY = {"ev", "kev", "mev"}
 

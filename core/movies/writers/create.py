@@ -64,7 +64,7 @@ class MovieWriter(Protocol):
 
 
 def result_format(path: str | Path) -> str | None:
-    """The format of a result of this name: ``TIFF``, ``OME-TIFF``, ``MRC``, ``OME-Zarr``; None if the name says none."""
+    """The format that a name means: ``TIFF``, ``OME-TIFF``, ``MRC``, ``OME-Zarr``; None if the name says none."""
     found = _found(path)
     return None if found is None else found[0]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.movies.errors import MovieError
 from core.movies.registry import open_movie
-from core.movies.result_record import PROVENANCE_KEY, part, provenance_of, sidecar
+from core.movies.result_record import ATTRIBUTE, PROVENANCE_KEY, part, provenance_of, sidecar
 
 
 def read_provenance(path: str | Path) -> dict[str, Any] | None:
@@ -28,6 +28,10 @@ def read_provenance(path: str | Path) -> dict[str, Any] | None:
     text, labels = tags.get("ImageDescription"), tags.get("labels")
     if isinstance(text, str):
         return provenance_of(text)
+    attributes = tags.get(".")
+    if isinstance(attributes, dict):
+        record = attributes.get(ATTRIBUTE)
+        return part(record, PROVENANCE_KEY) if isinstance(record, dict) else None
     if isinstance(labels, tuple | list):
         return part(sidecar(path, [str(label) for label in labels]), PROVENANCE_KEY)
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -233,8 +234,14 @@ class StackFileWriter:
         try:
             rename_new(self.partial, self.path, self._overwrite)
         except OSError as error:
+            self._unfinish()
             raise unwritable(self.path, error) from error
         return self.path
+
+    def _unfinish(self) -> None:
+        """Make a partial result of it again, from which the run can go on."""
+        with suppress(OSError), self.partial.open("r+b") as file:
+            file.write(bytes(_LAYOUT_AT) + self._layout())
 
     def _around(
         self, provenance: dict[str, Any] | None, display: tuple[float, float] | None
