@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from core import __version__
-from core.cli.entering import SetOption
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -16,6 +15,15 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie, in 
 FileOrFolderArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A movie, or a folder of movies.")]
 DatasetOption = Annotated[str | None, typer.Option(help="Which dataset, where the file holds several.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Calibration by hand, again for each: pixel=0.02nm (or Y,X), interval=0.1 (s), exposure=0.1 (s), gain=7,"
+        " black=100, voltage=300 (kV), magnification=1e6, detector=NAME, dose_rate=50 (e/A2/s).",
+    ),
+]
 DeviceOption = Annotated[Device, typer.Option(help="What to compute on.")]
 
 app = typer.Typer(

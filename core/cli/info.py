@@ -9,6 +9,7 @@ from typing import Any
 import humanize
 from rich.console import Console
 
+from core.cli.entering import entered_from
 from core.cli.reporting import errors_told, print_json, stdout
 from core.movies import Movie, MovieError, list_datasets, open_movie
 from core.movies.holder_log import join_log
@@ -32,6 +33,7 @@ class InfoOptions:
     search: str | None = None
     holder_log: Path | None = None
     offset_s: float = 0.0
+    settings: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -73,7 +75,8 @@ def show_info(options: InfoOptions) -> None:
 
 
 def _look(movie: Movie, options: InfoOptions) -> _Found:
-    meta = movie.meta
+    entered = entered_from(options.settings)
+    meta = movie.meta if entered is None else entered.applied_to(movie.meta)
     # Without a gain, a frame's mean says nothing about the dose: no frame is read for it.
     mean = None if meta.counts_per_electron is None else float(movie.frame(meta.frames // 2).mean())
     rows: tuple[TagRow, ...] = ()
@@ -142,19 +145,23 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
         ("Title", meta.title),
         ("Frames", _frames(meta)),
         ("Size", f"{meta.width} x {meta.height} px (width x height), {meta.dtype}"),
-        ("Pixel size", pixel_size(meta)),
-        ("Times", _times(meta)),
+        ("Pixel size", pixel_size(meta) + _typed(meta, "pixel_size")),
+        ("Times", _times(meta) + _typed(meta, "frame_interval_s")),
         *(("", text) for text in _segments(meta)),
-        ("Exposure", _value(meta.exposure_s, "s a frame")),
+        ("Exposure", _value(meta.exposure_s, "s a frame") + _typed(meta, "exposure_s")),
         ("Intensity", _intensity(meta)),
-        ("Gain", _value(meta.counts_per_electron, "counts an electron")),
-        ("Black level", _value(meta.black_level, "(stored value without electrons)")),
+        ("Gain", _value(meta.counts_per_electron, "counts an electron") + _typed(meta, "counts_per_electron")),
+        ("Black level", _value(meta.black_level, "(stored value without electrons)") + _typed(meta, "black_level")),
         ("Dose", dose_text(found.dose)),
-        ("Voltage", _value(meta.voltage_kv, "kV")),
+        ("Voltage", _value(meta.voltage_kv, "kV") + _typed(meta, "voltage_kv")),
         ("Magnification", _value(meta.magnification, "x")),
         ("Detector", (meta.detector or "") + (" (scanning)" if meta.scanned else "")),
         ("Date", meta.date or ""),
     ]
+
+
+def _typed(meta: MovieMeta, name: str) -> str:
+    return " (typed)" if name in meta.entered else ""
 
 
 def _value(number: float | None, unit: str) -> str:
