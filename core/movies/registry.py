@@ -10,14 +10,23 @@ from pathlib import Path
 from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported, unreadable
 from core.movies.files import RandomAccessFile
 from core.movies.format import HEAD_BYTES, Entry, FolderFormat, Format, Opened
-from core.movies.formats import dm, images, mrc, named, ome_zarr, png, raw, ser, tiff
+from core.movies.formats import dm, gatan_sidecar, gatan_tree, images, mrc, named, ome_zarr, png, raw, ser, tiff
 from core.movies.movie import Movie, typed_errors
 from core.protocol.movie import DatasetInfo
 
 # In the order in which they are asked; the named but unsupported ones come last.
-FORMATS: tuple[Format, ...] = (dm.FORMAT, ser.FORMAT, ser.EMI_FORMAT, tiff.FORMAT, mrc.FORMAT, png.FORMAT, named.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    dm.FORMAT,
+    ser.FORMAT,
+    ser.EMI_FORMAT,
+    tiff.FORMAT,
+    mrc.FORMAT,
+    png.FORMAT,
+    gatan_sidecar.FORMAT,
+    named.FORMAT,
+)
 # Folders of numbered images come last: nearly every folder could be one.
-FOLDER_FORMATS: tuple[FolderFormat, ...] = (ome_zarr.FORMAT, images.FORMAT)
+FOLDER_FORMATS: tuple[FolderFormat, ...] = (ome_zarr.FORMAT, gatan_tree.FORMAT, images.FORMAT)
 
 
 def _format_of(file: RandomAccessFile) -> Format:

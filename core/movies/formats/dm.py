@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,49 +11,14 @@ import numpy as np
 from core.movies.errors import Malformed, Truncated
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
-from core.movies.formats import refusals, witness
-from core.movies.formats.dm_tags import ArrayAt, TagTree, as_dict, read_tags
+from core.movies.formats import dm_image, gatan_raw, gatan_tree, witness
+from core.movies.formats.dm_image import Image
+from core.movies.formats.dm_settings import frame_time, known
+from core.movies.formats.dm_tags import TagTree, as_dict, read_tags
 from core.movies.sources import StridedSource
-from core.movies.units import is_energy, pixel, seconds
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
-_TYPES = {
-    1: "i2",
-    2: "f4",
-    3: "c8",
-    6: "u1",
-    7: "i4",
-    9: "i1",
-    10: "u2",
-    11: "u4",
-    12: "f8",
-    13: "c16",
-    14: "b1",
-    39: "i8",
-    40: "u8",
-}
-_REFUSED_TYPES = {
-    4: refusals.COMPLEX,
-    5: refusals.COMPLEX,
-    8: refusals.COLOUR,
-    23: refusals.COLOUR,
-    27: refusals.COMPLEX,
-    28: refusals.COMPLEX,
-}
-_REFUSED_NAMES = {4: "complex", 5: "complex", 8: "rgb", 23: "rgba", 27: "complex64", 28: "complex128"}
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image of the file's list. `sizes` is as numpy has it: slowest axis first."""
-
-    index: int
-    path: str
-    title: str
-    sizes: tuple[int, ...]
-    code: int
-    data: ArrayAt
-    dtype: np.dtype[Any] | None
+_MOST_RECORDED = 1 << 31
 
 
 def _sniff(head: bytes, extension: str) -> bool:
@@ -67,33 +31,19 @@ def _sniff(head: bytes, extension: str) -> bool:
 
 def _entries(file: RandomAccessFile) -> list[Entry]:
     tree = read_tags(file)
-    images = [image for image in (_image(tree, index) for index in tree.indices("ImageList")) if image]
-    thumbnails = _thumbnails(tree)
-    shown = [image for image in images if image.index not in thumbnails] or images
-    entries = [_entry(file, tree, image) for image in shown]
+    entries = [_entry(file, tree, image) for image in dm_image.images_of(tree)]
     # In a file that is cut, what is left may be no more than the thumbnail.
     if not any(entry.info.refusal is None for entry in entries) and (tree.damage is not None or not entries):
         raise _nothing(file, tree)
     return entries
 
 
-def _thumbnails(tree: TagTree) -> set[int]:
-    """The places in the image list that the file itself calls thumbnails."""
-    found = (tree.integer(f"Thumbnails.{place}.ImageIndex") for place in tree.indices("Thumbnails"))
-    return {index for index in found if index is not None}
-
-
-def _image(tree: TagTree, index: int) -> Image | None:
-    path = f"ImageList.{index}"
-    data = tree.arrays.get(f"{path}.ImageData.Data")
-    code = tree.integer(f"{path}.ImageData.DataType")
-    dimensions = f"{path}.ImageData.Dimensions"
-    sizes = [tree.integer(f"{dimensions}.{axis}") for axis in tree.indices(dimensions)]
-    if data is None or code is None or not sizes:
-        return None
-    known = tuple(reversed([size for size in sizes if size is not None]))
-    dtype = np.dtype(tree.order + _TYPES[code]) if code in _TYPES else None
-    return Image(index, path, tree.text(f"{path}.Name"), known, code, data, dtype)
+def recordings(file: RandomAccessFile) -> list[tuple[Entry, list[Path]]]:
+    """The images of a file that are directors of raw files beside it, with these."""
+    tree = read_tags(file)
+    directors = [image for image in dm_image.images_of(tree) if _is_director(tree, image)]
+    found = [(_entry(file, tree, image), gatan_raw.sidecars(file.path, image.title)) for image in directors]
+    return [(entry, parts) for entry, parts in found if parts]
 
 
 def _nothing(file: RandomAccessFile, tree: TagTree) -> Malformed | Truncated:
@@ -101,56 +51,53 @@ def _nothing(file: RandomAccessFile, tree: TagTree) -> Malformed | Truncated:
         return Malformed.about(file.path, "The DM file holds tags but no image.")
     pixels = [at for path, at in tree.arrays.items() if path.endswith(".ImageData.Data")]
     if pixels:
+        at = pixels[-1]
+        name = dm_image.item_name(at.item_type)
+        kind = f", most likely as {name}" if name else ""
         return Truncated.about(
             file.path,
             "The file is cut inside the pixels, and DigitalMicrograph writes their width, height and type after them,"
             " so these are lost.",
+            f"Copy it again; or type width and height: the pixels begin at byte {at.offset}{kind}.",
         )
     return Truncated.about(file.path, f"The DM file is damaged: {tree.damage}.")
 
 
-def _squeezed(image: Image) -> tuple[int, ...]:
-    """The sizes, where axes of one element beyond three are left out: (frames, height, width) or fewer."""
-    sizes = list(image.sizes)
-    while len(sizes) > 3 and 1 in sizes[:-2]:
-        sizes.remove(1)
-    return tuple(sizes)
+def _recorded(tree: TagTree, image: Image) -> int:
+    """How many frames an in-situ recording has, by its director; 0 where the file is none."""
+    number = tree.number(f"{image.path}.ImageTags.In-situ.Recorded.# Frames")
+    return int(number) if number is not None and 1 <= number < _MOST_RECORDED else 0
 
 
-def _refusal(tree: TagTree, image: Image) -> str | None:
-    if image.code in _REFUSED_TYPES:
-        return _REFUSED_TYPES[image.code]
-    if image.dtype is None:
-        return f"Pixels of DigitalMicrograph's type {image.code} are not known."
-    if refusals.of_pixels(image.dtype):
-        return refusals.of_pixels(image.dtype)
-    units = [tree.text(f"{image.path}.ImageData.Calibrations.Dimension.{k}.Units") for k in range(len(image.sizes))]
-    if len(image.sizes) == 1:
-        return refusals.SPECTRUM
-    if any(is_energy(unit) for unit in units):
-        return refusals.ENERGY
-    if len(_squeezed(image)) > 3:
-        return refusals.FOUR_D
-    return None
+def _is_director(tree: TagTree, image: Image) -> bool:
+    """Whether an image is one frame that stands for a recording beside it."""
+    function = tree.text(f"{image.path}.ImageTags.Meta Data.Function").lower()
+    return len(image.shape) == 2 and (_recorded(tree, image) > 1 or function == "insitu director")
 
 
 def _entry(file: RandomAccessFile, tree: TagTree, image: Image) -> Entry:
-    info = DatasetInfo(
-        key=str(image.index),
-        title=image.title,
-        shape=image.sizes,
-        dtype=image.dtype.name if image.dtype is not None else _REFUSED_NAMES.get(image.code, f"type {image.code}"),
-        refusal=_refusal(tree, image),
-    )
+    refusal = dm_image.refusal(tree, image)
+    shape = image.sizes
+    if refusal is None and _is_director(tree, image) and _beside(file.path, image):
+        shape = (max(1, _recorded(tree, image)), *image.shape)
+    info = DatasetInfo(key=str(image.index), title=image.title, shape=shape, dtype=image.type_name, refusal=refusal)
     return Entry(info, lambda: _open(file, tree, image))
+
+
+def _beside(path: str, image: Image) -> bool:
+    """Whether the recording of a director lies beside it."""
+    return bool(gatan_raw.sidecars(path, image.title)) or gatan_tree.is_director(path)
 
 
 def _open(file: RandomAccessFile, tree: TagTree, image: Image) -> Opened:
     assert image.dtype is not None
-    sizes = _squeezed(image)
-    declared, height, width = sizes if len(sizes) == 3 else (1, *sizes)
+    declared, height, width = image.shape if len(image.shape) == 3 else (1, *image.shape)
     if min(declared, height, width) < 1:
         raise Malformed.about(file.path, f"The DM file claims {declared} frames of {height} x {width} px.")
+    if _is_director(tree, image):
+        recording = _recording(file, tree, image)
+        if recording is not None:
+            return recording
     frame_bytes = height * width * image.dtype.itemsize
     # Pixels end where the array or the file ends, whichever comes first.
     available = min(image.data.claimed_bytes, file.size - image.data.offset)
@@ -162,94 +109,75 @@ def _open(file: RandomAccessFile, tree: TagTree, image: Image) -> Opened:
         )
     offsets = range(image.data.offset, image.data.offset + frames * frame_bytes, frame_bytes)
     source = StridedSource(file, image.dtype, height, width, offsets)
-    meta = _meta(file, tree, image, (frames, height, width), declared)
-    return Opened(meta, source, _tags_of(file, tree))
+    meta = _meta(file, tree, image, {"frames": frames, "declared_frames": declared}, ())
+    return Opened(meta, source, _tags_of(file))
 
 
-def _tags_of(file: RandomAccessFile, tree: TagTree) -> Callable[[], dict[str, Any]]:
+def _recording(file: RandomAccessFile, tree: TagTree, image: Image) -> Opened | None:
+    """The frames that a director stands for, if they lie beside it; the director itself is then closed."""
+    assert image.dtype is not None
+    recorded = _recorded(tree, image)
+    parts = gatan_raw.sidecars(file.path, image.title)
+    if not any(part.stat().st_size for part in parts):
+        series = gatan_tree.beside(file.path)
+        if series is None:
+            return None
+        opened = gatan_tree.open_first(file.path, series)
+        if opened is not None:
+            file.close()
+        return opened
+    size = tree.integer(f"{image.path}.ImageTags.In-situ.Raw File Format Info.Data Size (bytes)")
+    height, width = image.shape
+    director = gatan_raw.Director(file.path, image.title, image.dtype, height, width, recorded, size)
+    recording = gatan_raw.open_recording(director, parts)
+    fields = recording.fields | {"title": image.title}
+    opened = Opened(_meta(file, tree, image, fields, recording.issues), recording.source, _tags_later(file.path))
+    file.close()
+    return opened
+
+
+def _tags_of(file: RandomAccessFile) -> Callable[[], dict[str, Any]]:
     # The tree is walked anew when asked for, so that an open movie does not keep it.
     return lambda: as_dict(read_tags(file))
 
 
-def _meta(file: RandomAccessFile, tree: TagTree, image: Image, shape: tuple[int, int, int], declared: int) -> MovieMeta:
+def _tags_later(path: str) -> Callable[[], dict[str, Any]]:
+    """The same for a director, which is closed while its raw files are read."""
+
+    def tags() -> dict[str, Any]:
+        with RandomAccessFile(path) as file:
+            return as_dict(read_tags(file))
+
+    return tags
+
+
+def _meta(
+    file: RandomAccessFile, tree: TagTree, image: Image, fields: dict[str, Any], issues: tuple[Issue, ...]
+) -> MovieMeta:
+    """The description of a movie of `fields` ``frames`` and ``declared_frames``, and more for a director's."""
     assert image.dtype is not None
-    tags = f"{image.path}.ImageTags"
-    calibrations = f"{image.path}.ImageData.Calibrations"
-    steps = [_axis(tree, f"{calibrations}.Dimension.{axis}") for axis in range(3)]
-    size, unit = pixel(steps[1], steps[0])
-    origin, scale, intensity_unit = _intensity(tree, f"{calibrations}.Brightness")
-    scanned = any(name.startswith(tags) and ".DigiScan." in name for name in tree.values)
-    voltage = tree.number(f"{tags}.Microscope Info.Voltage")
-    magnification = tree.number(f"{tags}.Microscope Info.Indicated Magnification")
-    exposure = _exposure(tree, tags)
-    return MovieMeta(
-        path=file.path,
-        format=f"DM{tree.version}",
-        dataset=str(image.index),
-        title=image.title,
-        frames=shape[0],
-        height=shape[1],
-        width=shape[2],
-        dtype=image.dtype.newbyteorder("=").name,
-        pixel_size=size,
-        pixel_unit=unit,
-        frame_interval_s=seconds(*steps[2]) if declared > 1 else None,
-        exposure_s=exposure,
-        # A scanning detector has a black level and excess noise: its "electrons" are not counted ones.
-        counts_per_electron=None if scanned else _gain(scale, intensity_unit),
-        intensity_origin=origin,
-        intensity_scale=scale,
-        intensity_unit=intensity_unit,
-        voltage_kv=voltage / 1000 if voltage is not None and math.isfinite(voltage) and voltage > 0 else None,
-        magnification=magnification if magnification is not None and magnification > 0 else None,
-        detector=tree.text(f"{tags}.Acquisition.Device.Name") or tree.text(f"{tags}.DataBar.Device Name") or None,
-        date=_date(tree, tags),
-        declared_frames=declared,
-        issues=tuple(_issues(file, tree, image, shape[0], declared)),
-    )
-
-
-def _axis(tree: TagTree, path: str) -> tuple[float, str]:
-    scale = tree.number(f"{path}.Scale")
-    return (math.nan if scale is None else scale), tree.text(f"{path}.Units")
-
-
-def _intensity(tree: TagTree, path: str) -> tuple[float | None, float | None, str | None]:
-    """Origin, scale and unit of the intensity; all None where the file's own is the trivial one."""
-    origin, scale = tree.number(f"{path}.Origin"), tree.number(f"{path}.Scale")
-    unit = tree.text(f"{path}.Units") or None
-    if scale is None or not math.isfinite(scale) or scale == 0 or (unit is None and scale == 1 and not origin):
-        return None, None, None
-    return (origin if origin is not None and math.isfinite(origin) else 0.0), scale, unit
-
-
-def _gain(scale: float | None, unit: str | None) -> float | None:
-    """Stored counts an electron, where the intensity is calibrated in electrons."""
-    if scale is None or scale <= 0 or unit is None or unit.lower() not in {"e-", "e", "electron", "electrons"}:
-        return None
-    return 1 / scale
-
-
-def _exposure(tree: TagTree, tags: str) -> float | None:
-    for name in ("Acquisition.Parameters.High Level.Exposure (s)", "DataBar.Exposure Time (s)"):
-        value = tree.number(f"{tags}.{name}")
-        if value is not None and math.isfinite(value) and value > 0:
-            return value
-    return None
-
-
-def _date(tree: TagTree, tags: str) -> str | None:
-    """As the microscope wrote it: its order of day and month depends on the system's language."""
-    for group in (f"{tags}.DataBar", "DataBar"):
-        parts = (tree.text(f"{group}.Acquisition Date"), tree.text(f"{group}.Acquisition Time"))
-        if any(parts):
-            return " ".join(part for part in parts if part)
-    return None
+    frames, declared = fields["frames"], fields["declared_frames"]
+    told = known(tree, image.path, image.axes, frames, declared)
+    if len(image.shape) == 2 and declared > 1:
+        # The director's clock is that of the frame that it holds, which may be any.
+        told |= {"frame_interval_s": frame_time(tree, image.path), "start_unix_s": None}
+    values = {
+        "path": file.path,
+        "format": f"DM{tree.version}",
+        "dataset": str(image.index),
+        "title": image.title,
+        "height": image.shape[-2],
+        "width": image.shape[-1],
+        "dtype": np.dtype(image.dtype).newbyteorder("=").name,
+        "issues": (*issues, *_issues(file, tree, image, frames, declared)),
+    }
+    return MovieMeta(**(told | values | fields))
 
 
 def _issues(file: RandomAccessFile, tree: TagTree, image: Image, frames: int, declared: int) -> list[Issue]:
     issues = []
-    if frames < declared:
+    alone = len(image.shape) == 3 or declared == 1
+    if alone and frames < declared:
         issues.append(Issue(level="warning", code="truncated", text=f"truncated: {frames} of {declared} frames"))
     elif tree.damage is not None:
         text = f"the tags are damaged ({tree.damage}); calibrations may be missing"
@@ -258,10 +186,16 @@ def _issues(file: RandomAccessFile, tree: TagTree, image: Image, frames: int, de
         found = witness.dm_pixels(file.path)
         if found is not None and (image.data.offset, image.data.claimed_bytes) not in found:
             issues.append(witness.disagreement("the pixels"))
-    in_situ = tree.number(f"{image.path}.ImageTags.In-situ.Recorded.# Frames")
-    if in_situ is not None and in_situ > frames:
-        text = f"only the director frame of {int(in_situ)}: the other frames lie in the .raw files beside it"
+    recorded = _recorded(tree, image)
+    if alone and len(image.shape) == 2 and recorded > 1:
+        text = (
+            f"only the director frame of {recorded}: the other frames lie in {Path(file.path).stem}.raw or in folders"
+            " Hour_00 ... that are not beside it"
+        )
         issues.append(Issue(level="warning", code="in-situ-director", text=text))
+    if dm_image.time_is_elsewhere(tree, image):
+        text = "by its calibration, time runs along the rows or columns of these images, not from frame to frame"
+        issues.append(Issue(level="warning", code="time-axis", text=text))
     if tree.text(f"{image.path}.ImageTags.Meta Data.Format").lower() == "spectrum image":
         text = "the file calls itself a spectrum image, but no axis is an energy; it is shown as images"
         issues.append(Issue(level="warning", code="spectrum-image", text=text))

@@ -49,7 +49,7 @@ def test_settings_and_calibrations_are_told(tmp_path: Path, write: Callable[...,
     assert meta.voltage_kv == 300
     assert meta.magnification == 300000
     assert meta.detector == "OneView"
-    assert meta.date == "2/14/2025 3:32:41 PM"
+    assert meta.date == "2025-02-14T15:32:41"
     assert (meta.intensity_origin, meta.intensity_scale, meta.intensity_unit) == brightness
     assert meta.counts_per_electron == 4
     assert meta.issues == ()
