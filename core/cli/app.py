@@ -88,13 +88,22 @@ def denoise(
     gain: Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")] = None,
     black_level: Annotated[float | None, typer.Option(help="Stored value where no electron fell.")] = None,
     dataset: DatasetOption = None,
+    dtype: Annotated[
+        Literal["float32", "uint16"],
+        typer.Option(help="How values are stored; uint16 with a linear scale that Fiji shows, half the size."),
+    ] = "float32",
+    settings: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result if it exists.")] = False,
     no_resume: Annotated[
         bool, typer.Option("--no-resume", help="Begin anew instead of going on with an interrupted run.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Denoise a movie into an ImageJ TIFF stack. Ctrl+C keeps the finished frames; the same command goes on."""
+    """Denoise a movie. Ctrl+C keeps the finished frames; the same command goes on.
+
+    The end of the result's name says its format: .tif (ImageJ; BigTIFF above 4 GB), .ome.tif, .mrc or .ome.zarr.
+    Frames count from 0.
+    """
     from core.cli.denoise import DenoiseOptions, run_denoise
 
     run_denoise(
@@ -109,6 +118,8 @@ def denoise(
             gain=gain,
             black_level=black_level,
             dataset=dataset,
+            dtype=dtype,
+            settings=tuple(settings or ()),
             overwrite=overwrite,
             resume=not no_resume,
             json=json,

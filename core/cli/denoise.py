@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import humanize
 import typer
 from rich.console import Console
 
+from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames, parse_region
 from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
 from core.denoising.allocator import keep_memory
-from core.denoising.output import check_output, default_output
+from core.denoising.output import check_output, default_output, moved_away
 from core.jobs.errors import job_error
 from core.models import ModelStore
 from core.movies import open_movie
+from core.movies.writers import result_format
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, FrameRange, Quality
 
@@ -34,6 +37,8 @@ class DenoiseOptions:
     gain: float | None = None
     black_level: float | None = None
     dataset: str | None = None
+    dtype: Literal["float32", "uint16"] = "float32"
+    settings: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = True
     json: bool = False
@@ -91,6 +96,8 @@ def _request(options: DenoiseOptions) -> DenoiseRequest:
         sum_frames=options.sum_frames,
         counts_per_electron=options.gain,
         black_level=options.black_level,
+        dtype=options.dtype,
+        entered=entered_from(options.settings),
         overwrite=options.overwrite,
         resume=options.resume,
     )
@@ -103,10 +110,14 @@ def _refuse_early(request: DenoiseRequest) -> None:
 
 
 def _output(options: DenoiseOptions) -> Path:
+    beside = default_output(options.file, dataset=options.dataset)
     if options.output is None:
-        return default_output(options.file)
-    if options.output.is_dir():
-        return options.output / f"{options.file.stem}_denoised.tif"
+        elsewhere = moved_away(options.file, beside)
+        if elsewhere is not None:
+            stderr().print(elsewhere, style="bold yellow")
+        return beside
+    if options.output.is_dir() and result_format(options.output) is None:
+        return options.output / beside.name
     return options.output
 
 
@@ -120,13 +131,13 @@ def chosen_model() -> str:
 
 def print_result(out: Console, result: DenoiseResult) -> None:
     """Say what was made, how fast, how good, and what to beware of."""
-    size = humanize.naturalsize(Path(result.output).stat().st_size)
+    size = humanize.naturalsize(_bytes(Path(result.output)))
     device = result.plan.device_name or result.plan.device
     quality = result.quality
     resumed = f", {result.resumed_frames} of them by an earlier run" if result.resumed_frames else ""
     rows = [
         ("Frames", f"{result.frames}{resumed}"),
-        ("Size", f"{result.width} x {result.height} px (width x height), float32"),
+        ("Size", f"{result.width} x {result.height} px (width x height), {_stored(result)}"),
         ("Speed", f"{result.seconds:.1f} s, {result.megapixels_per_s:.2f} megapixels/s on {device}"),
         ("Model", f"{result.plan.model} {result.plan.model_version}"),
         ("Quality", _quality(quality)),
@@ -139,6 +150,20 @@ def print_result(out: Console, result: DenoiseResult) -> None:
     out.print(f"{'Result':<12}{result.output} ({size})")
 
 
+def _bytes(output: Path) -> int:
+    files = output.rglob("*") if output.is_dir() else [output]
+    return sum(file.stat().st_size for file in files)
+
+
+def _stored(result: DenoiseResult) -> str:
+    line = result.plan.stored
+    if line is None:
+        return "float32"
+    return f"uint16, of which 1 stands for {line.scale:.4g} and {line.origin:.0f} for 0"
+
+
 def _quality(quality: Quality) -> str:
-    worst = f"{quality.worst_local_mean:.1f} standard errors, in frame {quality.worst_local_mean_frame}"
+    worst = (
+        f"{quality.worst_local_mean:.1f} standard errors, in frame {quality.worst_local_mean_frame} (counted from 0)"
+    )
     return f"largest deviation of a local mean (64-px boxes): {worst}, of {quality.boxes} boxes; above 4 is suspicious"

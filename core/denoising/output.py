@@ -6,24 +6,40 @@ import os
 from pathlib import Path
 
 from core.denoising.errors import denoise_error
+from core.denoising.frame_list import list_path
 from core.movies.writers import RESULT_ENDINGS, partial_path, result_format
 
+# Of one name in bytes, on all file systems that matter.
+_LONGEST_NAME = 255
+_LONGEST_PART = 40
 
-def default_output(source: str | Path, folder: str | Path | None = None) -> Path:
+
+def default_output(source: str | Path, folder: str | Path | None = None, dataset: str | None = None) -> Path:
     """Return where the result of a movie goes if nobody says otherwise: ``NAME_denoised.tif``.
 
     Parameters
     ----------
     source : path
-        The movie's file.
+        The movie's file, or the folder of its files; the result lies beside it.
     folder : path, optional
         Where to put it if the movie's own folder can't be written; the user's home otherwise.
+    dataset : str, optional
+        Becomes part of the name: one file may hold many movies.
     """
     source = Path(source)
     place = source.absolute().parent
     if not os.access(place, os.W_OK):
         place = Path.home() if folder is None else Path(folder)
-    return place / f"{source.stem}_denoised.tif"
+    part = "_" + "".join(c if c.isalnum() or c in "-_" else "-" for c in dataset).strip("-") if dataset else ""
+    name = source.name if source.is_dir() else source.stem
+    return place / _shortened(name.removesuffix(".ome"), f"{part[:_LONGEST_PART]}_denoised.tif")
+
+
+def moved_away(source: str | Path, output: Path) -> str | None:
+    """Say so if a default output does not lie beside its movie; None if it does."""
+    if output.parent == Path(source).absolute().parent:
+        return None
+    return f"The movie's folder can't be written to. The result goes to {output} instead; choose another place with -o."
 
 
 def check_output(source: Path, output: Path, overwrite: bool) -> None:
@@ -36,7 +52,8 @@ def check_output(source: Path, output: Path, overwrite: bool) -> None:
     DenoiseError
         With what to do instead.
     """
-    if result_format(output) is None:
+    form = result_format(output)
+    if form is None:
         raise denoise_error(
             "bad-request",
             "The output's name says no format that a result can be written in.",
@@ -50,7 +67,21 @@ def check_output(source: Path, output: Path, overwrite: bool) -> None:
             str(output),
             "Choose another name for the output.",
         )
-    if output.is_dir():
+    if source.is_dir() and output.absolute().resolve().is_relative_to(source.absolute().resolve()):
+        raise denoise_error(
+            "bad-request",
+            "The output lies in the folder that is the movie; originals are never added to.",
+            str(output),
+            "Choose a place outside that folder.",
+        )
+    if len(os.fsencode(list_path(partial_path(output)).name)) > _LONGEST_NAME:
+        raise denoise_error(
+            "bad-request",
+            "The output's name is too long: while it is written, NAME.partial.frames lies beside it.",
+            str(output),
+            "Choose a shorter name for the output.",
+        )
+    if output.is_dir() and not (form == "OME-Zarr" and _is_zarr(output)):
         raise denoise_error("is-a-folder", "The output is a folder.", str(output), "Give the name of a file in it.")
     if output.exists() and not overwrite:
         raise denoise_error(
@@ -59,7 +90,10 @@ def check_output(source: Path, output: Path, overwrite: bool) -> None:
             str(output),
             "Choose another name, or allow it to be overwritten.",
         )
-    folder = output.absolute().parent
+    _check_folder(output.absolute().parent)
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise denoise_error(
             "not-found", "The output's folder doesn't exist.", str(folder), "Make the folder, or choose another."
@@ -71,6 +105,18 @@ def check_output(source: Path, output: Path, overwrite: bool) -> None:
             str(folder),
             "Choose another folder for the output.",
         )
+
+
+def _shortened(name: str, end: str) -> str:
+    """Return a name with this end, cut so that the files of a run have room for theirs."""
+    room = _LONGEST_NAME - len(os.fsencode(list_path(partial_path(end)).name))
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name + end
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
 
 
 def _same_file(source: Path, output: Path) -> bool:
