@@ -10,7 +10,22 @@ from pathlib import Path
 from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported, unreadable
 from core.movies.files import RandomAccessFile
 from core.movies.format import HEAD_BYTES, Entry, FolderFormat, Format, Opened
-from core.movies.formats import dm, gatan_sidecar, gatan_tree, images, mrc, named, ome_zarr, png, raw, ser, tiff
+from core.movies.formats import (
+    dm,
+    eer,
+    gatan_sidecar,
+    gatan_tree,
+    images,
+    mib,
+    mrc,
+    named,
+    ome_zarr,
+    png,
+    raw,
+    ser,
+    tiff,
+    tvips,
+)
 from core.movies.movie import Movie, typed_errors
 from core.protocol.movie import DatasetInfo
 
@@ -19,9 +34,14 @@ FORMATS: tuple[Format, ...] = (
     dm.FORMAT,
     ser.FORMAT,
     ser.EMI_FORMAT,
+    eer.FORMAT,
     tiff.FORMAT,
     mrc.FORMAT,
+    tvips.FORMAT,
+    mib.FORMAT,
+    mib.HDR_FORMAT,
     png.FORMAT,
+    hdf5.FORMAT,
     gatan_sidecar.FORMAT,
     named.FORMAT,
 )
