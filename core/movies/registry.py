@@ -15,6 +15,7 @@ from core.movies.formats import (
     eer,
     gatan_sidecar,
     gatan_tree,
+    hdf5,
     images,
     mib,
     mrc,

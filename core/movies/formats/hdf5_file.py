@@ -1,0 +1,395 @@
+"""Opening and walking an HDF5 file with bounds.
+
+h5py is asked for structure and small values only; pixels are read by `hdf5_source`, past h5py and its global lock. It
+reads through our own positional file, so that nothing is locked, errors of the disk keep their kind, and a file that is
+cut or still open for writing can be looked at. Links to other files are never followed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.movies.errors import Malformed, MovieError, Truncated, reason
+from core.movies.files import RandomAccessFile
+
+if TYPE_CHECKING:
+    import h5py
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+# A user block (MATLAB's is 512 bytes) doubles in size; larger ones are not known to be used.
+_USER_BLOCKS = (0, 512, 1024, 2048, 4096)
+_MOST_OBJECTS = 5000
+_MOST_LINKS = 2000
+_DEEPEST = 32
+_MOST_ATTRIBUTES = 300
+LARGEST_VALUE = 1 << 20
+_LARGEST_PACKED = 1 << 15
+
+# What h5py raises on a damaged file; an OSError among them is seldom one of the disk.
+_H5PY_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnicodeError,
+    ValueError,
+)
+
+
+def signature_at(head: bytes) -> int | None:
+    """Where the HDF5 signature stands in the first bytes of a file; None if it does not."""
+    for start in _USER_BLOCKS:
+        if head[start : start + len(MAGIC)] == MAGIC:
+            return start
+    return None
+
+
+class Stream(io.RawIOBase):
+    """A stream over positional reads, for h5py.
+
+    It hides that the file is shorter than its superblock says (h5py would refuse the whole file for a missing end), and
+    that a writer has it open. Reads that need what is missing fail, and `failure` keeps why.
+    """
+
+    def __init__(self, file: RandomAccessFile) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+        self._patches: dict[int, bytes] = {}
+        self.failure: MovieError | None = None
+        self.being_written = False
+        self.size = file.size
+        start = signature_at(file.read(0, min(file.size, _USER_BLOCKS[-1] + 8)))
+        if start is not None:
+            self._read_superblock(start)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the file is shorter than it says."""
+        return self.size > self._file.size
+
+    def _read_superblock(self, start: int) -> None:
+        head = self._file.read(start, min(96, self._file.size - start))
+        version = head[8] if len(head) > 8 else 255
+        end: int | None = None
+        if version in (0, 1) and len(head) >= 60 and head[13] == 8:
+            end = struct.unpack_from("<Q", head, 40 if version == 0 else 44)[0]
+        elif version in (2, 3) and len(head) >= 48 and head[9] == 8:
+            end = struct.unpack_from("<Q", head, 28)[0]
+            if version == 3 and head[11]:
+                self.being_written = True
+                # While it grows, the end that it tells is an old one.
+                end = max(end, self._file.size - start)
+                plain = head[:11] + b"\x00" + head[12:28] + struct.pack("<Q", end) + head[36:44]
+                self._patches[start] = plain + struct.pack("<I", lookup3(plain))
+        if end is not None and self.size < start + end < 1 << 62:
+            self.size = start + end
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It has a position."""
+        return True
+
+    def tell(self) -> int:
+        """The position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position; not before the beginning."""
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        if begin + offset < 0:
+            raise OSError("a position before the file's beginning")
+        self._at = begin + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read on from the position; what is missing is an error."""
+        view = memoryview(buffer).cast("B")
+        try:
+            if self._at + len(view) > self._file.size:
+                raise Truncated.about(
+                    self._file.path,
+                    f"The HDF5 file ends at byte {self._file.size}; what lies at byte {self._at} is missing.",
+                )
+            self._file.read_into(self._at, view)
+        except MovieError as error:
+            self.failure = error
+            raise OSError(error.info.what) from error
+        for start, patch in self._patches.items():
+            first, last = max(start, self._at), min(start + len(patch), self._at + len(view))
+            if first < last:
+                view[first - self._at : last - self._at] = patch[first - start : last - start]
+        self._at += len(view)
+        return len(view)
+
+
+@contextmanager
+def opened(file: RandomAccessFile) -> Iterator[tuple[h5py.File, Stream]]:
+    """The file for h5py, closed afterwards.
+
+    Raises
+    ------
+    Malformed
+        The library does not understand it.
+    Truncated, Unreadable
+        What it asked for is missing, or the disk failed.
+    """
+    import h5py
+
+    stream = Stream(file)
+    # All chunks are read by ourselves: h5py needs no cache for them.
+    with translated(file, stream), h5py.File(stream, "r", rdcc_nbytes=0) as container:
+        yield container, stream
+
+
+@contextmanager
+def translated(file: RandomAccessFile, stream: Stream) -> Iterator[None]:
+    """Give what h5py raises its kind: the disk failed, the end is missing, or the file is damaged."""
+    try:
+        yield
+    except MovieError:
+        raise
+    except _H5PY_ERRORS as error:
+        if stream.failure is not None:
+            raise stream.failure from error
+        raise Malformed.about(file.path, f"The HDF5 file is damaged: {reason(error)}.") from error
+
+
+@dataclass(frozen=True)
+class External:
+    """A link to another file, which is never followed."""
+
+    path: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a walk found: paths of groups and datasets, and links to other files; `complete` unless a bound was met."""
+
+    groups: tuple[str, ...]
+    datasets: tuple[str, ...]
+    externals: tuple[External, ...]
+    complete: bool
+
+
+def walk(container: h5py.File) -> Tree:
+    """All groups and datasets by hard links, each object once: cycles end, and depth and number are bounded."""
+    import h5py
+
+    groups: list[str] = []
+    datasets: list[str] = []
+    externals: list[External] = []
+    seen: set[Any] = set()
+    complete = True
+    waiting: list[tuple[str, int]] = [("", 0)]
+    while waiting:
+        path, depth = waiting.pop(0)
+        if len(groups) + len(datasets) >= _MOST_OBJECTS or depth > _DEEPEST:
+            complete = False
+            continue
+        with suppress(*_H5PY_ERRORS):
+            thing = h5py.h5o.open(container.id, path.encode() or b"/")
+            info = h5py.h5o.get_info(thing)
+            if (info.fileno, info.addr) in seen:
+                continue
+            seen.add((info.fileno, info.addr))
+            if isinstance(thing, h5py.h5d.DatasetID):
+                datasets.append(path)
+            elif isinstance(thing, h5py.h5g.GroupID):
+                groups.append(path)
+                names = _links(thing)
+                complete = complete and len(names) < _MOST_LINKS
+                for name in names:
+                    kind = thing.links.get_info(name).type
+                    below = f"{path}/{name.decode('utf-8', 'surrogateescape')}" if path else name.decode("utf-8")
+                    if kind == h5py.h5l.TYPE_HARD:
+                        waiting.append((below, depth + 1))
+                    elif kind == h5py.h5l.TYPE_EXTERNAL:
+                        target = thing.links.get_val(name)[0].decode("utf-8", "replace")
+                        externals.append(External(below, target))
+    return Tree(tuple(groups), tuple(datasets), tuple(externals), complete)
+
+
+def _links(group: Any) -> list[bytes]:
+    names: list[bytes] = []
+
+    def note(name: bytes) -> bool | None:
+        names.append(name)
+        return len(names) >= _MOST_LINKS or None
+
+    group.links.iterate(note)
+    return names
+
+
+def attributes(thing: Any) -> dict[str, Any]:
+    """The attributes of a group or dataset as plain values; large, unreadable and odd ones are left out."""
+    import h5py
+
+    found: dict[str, Any] = {}
+    with suppress(*_H5PY_ERRORS):
+        for place in range(min(h5py.h5a.get_num_attrs(thing.id), _MOST_ATTRIBUTES)):
+            with suppress(*_H5PY_ERRORS):
+                handle = h5py.h5a.open(thing.id, index=place)
+                name = handle.name.decode("utf-8", "replace")
+                if math.prod(handle.shape) * max(1, handle.dtype.itemsize) <= LARGEST_VALUE:
+                    found[name] = plain(thing.attrs[name])
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value of h5py as Python has it: texts, numbers, tuples of them."""
+    if isinstance(value, bytes):
+        return value.split(b"\x00", 1)[0].decode("utf-8", "replace")
+    if isinstance(value, np.ndarray):
+        return plain(value[()]) if value.ndim == 0 else tuple(plain(item) for item in value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, list | tuple):
+        return tuple(plain(item) for item in value)
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def value(container: Any, path: str) -> Any:
+    """A small dataset as plain values; None if it is missing, large or unreadable."""
+    with suppress(*_H5PY_ERRORS):
+        dataset = container.get(path, getlink=False) if _is_hard(container, path) else None
+        if dataset is None or not hasattr(dataset, "shape") or dataset.shape is None:
+            return None
+        if dataset.size * max(1, dataset.dtype.itemsize) > LARGEST_VALUE or _chunk_bytes(dataset) > LARGEST_VALUE:
+            return None
+        # The library inflates a chunk for as long as its stream goes on: what is stored must be small.
+        if dataset.id.get_create_plist().get_nfilters() and dataset.id.get_storage_size() > _LARGEST_PACKED:
+            return None
+        return plain(dataset[()])
+    return None
+
+
+def _is_hard(container: Any, path: str) -> bool:
+    import h5py
+
+    group, parts = container, [part for part in path.split("/") if part]
+    for part in parts:
+        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            return False
+        group = group[part]
+    return True
+
+
+def _chunk_bytes(dataset: Any) -> int:
+    return 0 if dataset.chunks is None else math.prod(dataset.chunks) * max(1, dataset.dtype.itemsize)
+
+
+def text(value: Any) -> str:
+    """A text, also where it is stored as an array of one; empty if it is none."""
+    while isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    return value.strip("\x00 \r\n\t") if isinstance(value, str) else ""
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also where it is written as a text or stored as an array of one; None if it is none."""
+    while isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def read_json(source: Any) -> dict[str, Any]:
+    """An object of JSON from a text; empty if it is none."""
+    try:
+        found = json.loads(source) if isinstance(source, str | bytes) else None
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def inner(tree: Any, *names: str) -> Any:
+    """What lies under nested names in a tree of dictionaries; None if there is nothing."""
+    for name in names:
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(name)
+    return tree
+
+
+def all_tags(container: h5py.File, tree: Tree) -> dict[str, Any]:
+    """Every attribute and small value of the file, by path, for display."""
+    found: dict[str, Any] = {}
+    for path in tree.groups:
+        for name, item in attributes(container[path or "/"]).items():
+            found[f"{path}@{name}" if path else f"@{name}"] = item
+    for path in tree.datasets:
+        dataset = container[path]
+        for name, item in attributes(dataset).items():
+            found[f"{path}@{name}"] = item
+        with suppress(*_H5PY_ERRORS):
+            small = dataset.shape is not None and dataset.size <= 64
+            found[path] = value(container, path) if small else f"{dataset.dtype} {dataset.shape}"
+    return found
+
+
+def lookup3(data: bytes) -> int:
+    """Jenkins's hash lookup3 (hashlittle, 2006), with which HDF5 checks its superblock."""
+    mask = 0xFFFFFFFF
+    a: int
+    b: int
+    c: int
+    x: int
+    y: int
+    z: int
+    a = b = c = (0xDEADBEEF + len(data)) & mask
+
+    def turn(word: int, by: int) -> int:
+        return ((word << by) | (word >> (32 - by))) & mask
+
+    at = 0
+    while len(data) - at > 12:
+        x, y, z = struct.unpack_from("<3I", data, at)
+        a, b, c = (a + x) & mask, (b + y) & mask, (c + z) & mask
+        a = ((a - c) & mask) ^ turn(c, 4)
+        c = (c + b) & mask
+        b = ((b - a) & mask) ^ turn(a, 6)
+        a = (a + c) & mask
+        c = ((c - b) & mask) ^ turn(b, 8)
+        b = (b + a) & mask
+        a = ((a - c) & mask) ^ turn(c, 16)
+        c = (c + b) & mask
+        b = ((b - a) & mask) ^ turn(a, 19)
+        a = (a + c) & mask
+        c = ((c - b) & mask) ^ turn(b, 4)
+        b = (b + a) & mask
+        at += 12
+    if at == len(data):
+        return c
+    x, y, z = struct.unpack("<3I", data[at:].ljust(12, b"\x00"))
+    a, b, c = (a + x) & mask, (b + y) & mask, (c + z) & mask
+    c = ((c ^ b) - turn(b, 14)) & mask
+    a = ((a ^ c) - turn(c, 11)) & mask
+    b = ((b ^ a) - turn(a, 25)) & mask
+    c = ((c ^ b) - turn(b, 16)) & mask
+    a = ((a ^ c) - turn(c, 4)) & mask
+    b = ((b ^ a) - turn(a, 14)) & mask
+    return ((c ^ b) - turn(b, 24)) & mask
