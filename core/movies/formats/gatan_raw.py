@@ -164,8 +164,9 @@ def _stored_type(director: Director) -> np.dtype[Any]:
 
 
 def _stride(recorded: int, frame_bytes: int, total: int) -> int:
-    """Bytes from one frame to the next: more than its pixels only where the files divide evenly into such steps."""
-    if recorded > 0 and total % recorded == 0 and frame_bytes < total // recorded < 2 * frame_bytes:
+    """Bytes from one frame to the next: more than its pixels only where the files divide evenly into no other steps."""
+    padded = recorded > 0 and total % recorded == 0 and total % frame_bytes != 0
+    if padded and frame_bytes < total // recorded < 2 * frame_bytes:
         return total // recorded
     return frame_bytes
 
