@@ -116,9 +116,6 @@ def test_pipe_is_refused_and_does_not_block(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
-        ("a.emd", b"\x89HDF\r\n\x1a\n" + bytes(64), "EMD"),
-        ("a.hspy", b"\x89HDF\r\n\x1a\n" + bytes(64), "HyperSpy"),
-        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), "HDF5"),
         ("a.blo", b"IMGBLO" + bytes(64), "BLO"),
         ("a.mp4", b"\x00\x00\x00\x18ftypmp42" + bytes(64), "MP4"),
         ("a.zip", b"PK\x03\x04" + bytes(64), "ZIP"),
