@@ -14,8 +14,11 @@ from core.movies.calibration import recall
 from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
-from core.movies.formats import refusals
+from core.movies.formats import de_info, mdoc, refusals
+from core.movies.formats.facts import Facts, joined
+from core.movies.formats.mrc_extended import read_extended
 from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
+from core.movies.timing import even_interval, segments_of
 from core.movies.units import pixel
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
@@ -36,6 +39,7 @@ class Header:
     frames: int
     mode: int
     data_offset: int
+    extended_kind: bytes
     pixel_y: float
     pixel_x: float
     signed_bytes: bool
@@ -98,6 +102,7 @@ def _header(file: RandomAccessFile) -> Header:
         frames=nz,
         mode=mode,
         data_offset=HEADER_BYTES + extended,
+        extended_kind=head[104:108],
         pixel_y=cell_y / my if my > 0 else math.nan,
         pixel_x=cell_x / mx if mx > 0 else math.nan,
         signed_bytes=imod != _IMOD_STAMP or bool(flags & 1),
@@ -134,9 +139,37 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
         issues.append(
             Issue(level="info", code="byte-order", text="the header's byte order stamp is wrong and was ignored")
         )
-    size, unit = pixel((header.pixel_y, "A"), (header.pixel_x, "A"))
+    facts = _facts(file, header)
+    meta = _meta(file, header, info, frames, facts)
     record = result_record.sidecar(file.path, header.labels)
-    meta = MovieMeta(
+    meta = meta.model_copy(update={"issues": (*issues, *meta.issues)})
+    meta = recall(meta, result_record.movie_json(record))
+    end = header.data_offset + frames * frame_bytes
+    offsets = range(header.data_offset, end, frame_bytes)
+    source: FrameSource
+    if header.mode == 101:
+        source = CallbackSource(lambda index: _unpack(file, header, offsets[index]), file.close, one_at_a_time=False)
+    else:
+        source = StridedSource(file, header.dtype, header.height, header.width, offsets)
+    tags = {"labels": header.labels, "mode": header.mode, **facts.tags}
+    return Opened(meta, source, lambda: tags)
+
+
+def _facts(file: RandomAccessFile, header: Header) -> Facts:
+    """What the extended header and the files beside the stack add."""
+    size = header.data_offset - HEADER_BYTES
+    return joined(
+        read_extended(file, header.extended_kind, header.order, HEADER_BYTES, size, header.frames),
+        mdoc.of_movie(file.path, header.frames),
+        de_info.of_movie(file.path, header.frames, header.height, header.width),
+    )
+
+
+def _meta(file: RandomAccessFile, header: Header, info: DatasetInfo, frames: int, facts: Facts) -> MovieMeta:
+    size, unit, issues = _pixel(header, facts)
+    times = None if facts.times is None else facts.times[:frames]
+    interval = facts.frame_interval_s if times is None else even_interval(times)
+    return MovieMeta(
         path=file.path,
         format="MRC",
         dataset=info.key,
@@ -147,18 +180,38 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
         dtype=header.dtype.newbyteorder("=").name,
         pixel_size=size,
         pixel_unit=unit,
+        times=times,
+        frame_interval_s=interval if frames > 1 else None,
+        segments=() if times is None else segments_of(frames, times),
+        exposure_s=facts.exposure_s,
+        counts_per_electron=facts.counts_per_electron,
+        voltage_kv=facts.voltage_kv,
+        magnification=facts.magnification,
+        detector=facts.detector,
+        date=facts.date,
+        scanned=facts.scanned,
+        dose_e_per_a2=facts.dose_e_per_a2,
+        start_unix_s=facts.start_unix_s,
         declared_frames=header.frames,
-        issues=tuple(issues),
+        issues=(*issues, *facts.issues),
     )
-    meta = recall(meta, result_record.movie_json(record))
-    end = header.data_offset + frames * frame_bytes
-    offsets = range(header.data_offset, end, frame_bytes)
-    source: FrameSource
-    if header.mode == 101:
-        source = CallbackSource(lambda index: _unpack(file, header, offsets[index]), file.close, one_at_a_time=False)
-    else:
-        source = StridedSource(file, header.dtype, header.height, header.width, offsets)
-    return Opened(meta, source, lambda: {"labels": header.labels, "mode": header.mode})
+
+
+def _pixel(header: Header, facts: Facts) -> tuple[tuple[float, float] | None, str | None, tuple[Issue, ...]]:
+    """The size of a pixel: the header's, unless it is 1 angstrom, which also stands for "unknown"."""
+    size, unit = pixel((header.pixel_y, "A"), (header.pixel_x, "A"))
+    other = facts.pixel_size
+    if facts.diffraction:
+        text = "the frames are diffraction patterns, whose pixels have no size in nm"
+        return None, None, (Issue(level="info", code="diffraction", text=text),)
+    if other is None or size is None or unit != "nm":
+        return (size, unit, ()) if other is None else (other, "nm", ())
+    if all(math.isclose(mine, its, rel_tol=0.02) for mine, its in zip(size, other, strict=True)):
+        return size, unit, ()
+    unset = all(math.isclose(mine, 0.1, rel_tol=1e-4) for mine in size)
+    used, left = (other, size) if unset else (size, other)
+    text = f"two pixel sizes are told, {used[1]:.4g} nm, which is used, and {left[1]:.4g} nm"
+    return used, "nm", (Issue(level="info", code="pixel-size", text=text),)
 
 
 def _unpack(file: RandomAccessFile, header: Header, offset: int) -> Frame:
