@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-_LARGEST = 64 << 20
+# With its thumbnails and annotations, TIA's files have some hundred KB.
+_LARGEST = 16 << 20
+_OPEN, _CLOSE = b"<ObjectInfo>", b"</ObjectInfo>"
+# Sections of an object that tell something; many hold no more than a number.
+_TELLING = re.compile(rb"<(?:MicroscopeConditions|ExperimentalDescription|AcquireInfo|AcceleratingVoltage)\b")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Settings:
     frame_time_s: float | None = None
     detector: str | None = None
     date: str | None = None
+    scanned: bool | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
@@ -41,27 +46,35 @@ def series_of(path: str) -> list[tuple[int, Path]]:
 def beside(path: str) -> Settings:
     """The settings that belong to a series ``NAME_1.ser``, from ``NAME.emi`` in the same folder."""
     series = Path(path)
-    match = re.fullmatch(r"(.+)_\d+", series.stem)
+    match = re.fullmatch(r"(.+)_(\d{1,9})", series.stem)
     if match is None:
         return Settings()
     for extension in (".emi", ".EMI"):
         candidate = series.with_name(match.group(1) + extension)
         try:
             if candidate.is_file():
-                return _read(candidate)
+                return _read(candidate, int(match.group(2)))
         except (OSError, ValueError, ElementTree.ParseError):
             return Settings(problem=f"{candidate.name} could not be read, so the microscope's settings are unknown")
     return Settings()
 
 
-def _read(path: Path) -> Settings:
+def _object(data: bytes, number: int) -> bytes:
+    """The settings of series `number`: each has its own, in order, among some that tell nothing."""
+    found = []
+    end = 0
+    while (start := data.find(_OPEN, end)) >= 0 and (end := data.find(_CLOSE, start)) >= 0:
+        found.append(data[start : end + len(_CLOSE)])
+    telling = [text for text in found if _TELLING.search(text)] or found
+    if not telling:
+        raise ValueError("no settings inside")
+    return telling[number - 1] if 1 <= number <= len(telling) else telling[0]
+
+
+def _read(path: Path, number: int) -> Settings:
     if path.stat().st_size > _LARGEST:
         raise ValueError("far too large for settings")
-    data = path.read_bytes()
-    start, end = data.find(b"<ObjectInfo>"), data.find(b"</ObjectInfo>")
-    if not 0 <= start < end:
-        raise ValueError("no settings inside")
-    text = data[start : end + len(b"</ObjectInfo>")]
+    text = _object(path.read_bytes(), number)
     if b"<!" in text:
         # Entities could grow without end; TIA writes none.
         raise ValueError("declarations are not expected here")
@@ -78,8 +91,16 @@ def _read(path: Path) -> Settings:
         frame_time_s=_number(tags.get("FrameTime")),
         detector=tags.get("CameraNamePath") or None,
         date=tags.get("AcquireDate") or None,
+        scanned=_scanned(tags),
         tags=tags,
     )
+
+
+def _scanned(tags: Mapping[str, str]) -> bool | None:
+    """A camera is named; a scan has the time of a frame."""
+    if tags.get("CameraNamePath"):
+        return False
+    return True if "FrameTime" in tags or (tags.get("Mode") or "").strip().startswith("STEM") else None
 
 
 def _tags(root: ElementTree.Element) -> dict[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ import numpy as np
 from core.movies.errors import Malformed, MovieError, Truncated, Unreadable
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
-from core.movies.formats import emi, refusals, witness
+from core.movies.formats import emi, refusals, ser_times, witness
 from core.movies.sources import StridedSource
+from core.movies.timing import segments_of
 from core.movies.units import pixel
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
@@ -199,6 +199,12 @@ def _open(file: RandomAccessFile, series: Series, first: Element | None, key: st
     source = StridedSource(file, dtype, first.height, first.width, offsets, bottom_up=True)
     size, unit = _pixel(first)
     settings = emi.beside(file.path)
+    seconds = ser_times.read_seconds(file, series.tags, frames)
+    ends = ser_times.ends_of(file, series.tags, frames)
+    if seconds is None:
+        timing = ser_times.Timing(ser_times.interval_of(frames, ends, settings.frame_time_s))
+    else:
+        timing = ser_times.timing_of(frames, seconds, settings.frame_time_s)
     meta = MovieMeta(
         path=file.path,
         format="SER",
@@ -209,12 +215,16 @@ def _open(file: RandomAccessFile, series: Series, first: Element | None, key: st
         dtype=dtype.newbyteorder("=").name,
         pixel_size=size,
         pixel_unit=unit,
-        frame_interval_s=settings.frame_time_s if frames > 1 else None,
+        frame_interval_s=timing.interval_s,
+        times=timing.times,
+        segments=segments_of(frames, None, timing.breaks),
         exposure_s=settings.exposure_s,
         voltage_kv=settings.voltage_kv,
         magnification=settings.magnification,
         detector=settings.detector,
-        date=settings.date or _date(file, series),
+        date=ser_times.date_of(settings.date, ends),
+        scanned=settings.scanned,
+        start_unix_s=float(ends[0]) if ends else None,
         declared_frames=series.valid,
         issues=tuple(_issues(file, series, frames, other_size, settings)),
     )
@@ -231,14 +241,6 @@ def _pixel(element: Element) -> tuple[tuple[float, float] | None, str | None]:
     if not all(math.isfinite(step) and step > 0 for step in steps):
         return None, None
     return pixel((steps[0], unit), (steps[1], unit))
-
-
-def _date(file: RandomAccessFile, series: Series) -> str | None:
-    """The first element's time: whole seconds since 1970."""
-    if not series.tags or not 0 < series.tags[0] <= file.size - 8:
-        return None
-    _, time = struct.unpack("<iI", file.read(series.tags[0], 8))
-    return datetime.fromtimestamp(time, UTC).isoformat() if time else None
 
 
 def _issues(

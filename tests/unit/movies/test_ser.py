@@ -62,7 +62,9 @@ def test_settings_come_from_the_emi(tmp_path: Path) -> None:
         meta, tags = movie.meta, movie.tags()
     assert (meta.voltage_kv, meta.magnification, meta.exposure_s) == (300, 19500, 0.25)
     assert meta.detector == "BM-Ceta"
-    assert meta.date == "Sun Feb 21 17:49:06 2016"
+    # The series' clock is in UTC, the EMI's is local: together they tell the zone.
+    assert meta.date == "2016-02-21T17:49:05+01:00"
+    assert (meta.start_unix_s, meta.scanned) == (1456073345, False)
     assert meta.frame_interval_s is None
     assert tags["Magnification [x]"] == "19500"
 
