@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from core.movies.files import RandomAccessFile
 from core.movies.formats.hdf5_file import (
@@ -50,7 +51,7 @@ def found_in(file: RandomAccessFile, container: Any, tree: Tree) -> list[Found] 
     for path in images:
         layout = layout_of(container[path], path)
         frames = Frames(file, path.removesuffix("/Data"))
-        title = frames.detector(container) or names.get(f"/{frames.group}") or frames.group.rsplit("/", 1)[-1]
+        title = names.get(f"/{frames.group}") or frames.detector(container) or frames.group.rsplit("/", 1)[-1]
         roles = Axes(0, 1, 2) if len(layout.shape) == 3 else None
         found.append(Found(layout, NAME, title, (), roles, None, frames.known, frames.tags))
     for path in spectra:
@@ -62,13 +63,20 @@ def found_in(file: RandomAccessFile, container: Any, tree: Tree) -> list[Found] 
 def _names(container: Any, tree: Tree) -> dict[str, str]:
     """What the operations and displays call the data that they show, by path."""
     names: dict[str, str] = {}
-    for path in tree.datasets:
-        if path.startswith(("Operations/", "Presentation/Displays/ImageDisplay/")):
+    # What is computed (DPC, sums) is named by its operation or by its display, detectors by both.
+    for place, keys in (
+        ("Operations/", ("detector", "cameraName", "mathematicsMode")),
+        ("Presentation/Displays/", ("label",)),
+    ):
+        for path in tree.datasets:
+            if not path.startswith(place):
+                continue
             told = read_json(text(value(container, path)))
-            label = told.get("detector") or told.get("cameraName") or inner(told, "display", "label")
+            labels = [inner(told.get("display"), key) or told.get(key) for key in keys]
+            label = next((label for label in labels if isinstance(label, str) and label), None)
             data = told.get("dataPath")
-            if isinstance(data, str) and isinstance(label, str) and label:
-                names.setdefault(data, label)
+            if isinstance(data, str) and label is not None:
+                names.setdefault(data, unquote(label))
     return names
 
 

@@ -30,8 +30,9 @@ _LARGEST_RATIO = 20_000
 _MOST_HOLES = 10
 _MOST_TIMES = 1_000_000
 
-_COLUMN_NAMES = {"x", "width", "column", "columns", "col", "cols", "image_x", "dim_x"}
-_ROW_NAMES = {"y", "height", "row", "rows", "image_y", "dim_y"}
+# Programs for 4D-STEM call the axes of real space r_x and those of diffraction q_x.
+_COLUMN_NAMES = {"x", "r_x", "rx", "q_x", "qx", "k_x", "kx", "width", "column", "columns", "col", "cols"}
+_ROW_NAMES = {"y", "r_y", "ry", "q_y", "qy", "k_y", "ky", "height", "row", "rows"}
 _FRAME_NAMES = {"t", "time", "frame", "frames", "image number", "stack", "slice", "slices", "sequence", "series", "z"}
 
 
@@ -175,6 +176,8 @@ def _open(file: RandomAccessFile, found: Found, info: DatasetInfo) -> Opened:
         _check_frame(file, layout, height, width)
         index = index_of(dataset, layout, file) if layout.kind == "chunked" else None
         frames, issues = _complete(file, layout, index, roles)
+        if index is not None and index.numbers.size == 0:
+            raise Truncated.about(file.path, f"No pixels were ever written into {layout.path}: the recording is empty.")
         if frames < 1:
             raise Truncated.about(
                 file.path,
