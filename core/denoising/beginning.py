@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from core.denoising.clean_up import asked_correction
 from core.denoising.errors import DenoiseError, denoise_error
 from core.denoising.frame_list import FrameList, ListedFrames, ListHeader
 from core.denoising.making import Run
 from core.denoising.methods.registry import Method, find_method
-from core.denoising.opening import electron_movie, typed_scale
+from core.denoising.opening import electron_movie, scale_of
 from core.denoising.planning import Prepared, prepare
-from core.denoising.scaling import choose_scale
-from core.denoising.source import RequestMovie, Selection, sample_frames, select, wanted_region
+from core.denoising.source import RequestMovie, Selection, select, wanted_region
 from core.denoising.storing import choose_stored
 from core.denoising.telling import Told
 from core.models import ModelStore
@@ -50,12 +50,15 @@ def make_ready(
     request: DenoiseRequest, movie: Movie, selection: Selection, method: Method, given: Plan | None, told: Told
 ) -> tuple[RequestMovie, Prepared]:
     """Choose the scale and the plan, or take them from a plan that is given; returns the movie in electrons too."""
+    correction = asked_correction(request, movie.meta)
+    if correction is not None:
+        told.tell(*correction.notices)
     if given is None:
-        scale, notices = choose_scale(movie.meta, sample_frames(movie, selection), *typed_scale(request))
+        scale, notices = scale_of(request, movie, selection, correction)
         told.tell(*notices)
     else:
         scale = given.scale
-    one = electron_movie(request, movie, selection, scale)
+    one = electron_movie(movie, selection, scale, correction)
     prepared, notices = prepare(one, method, request.device, request.region, told.context, request.tile, given)
     told.tell(*notices)
     stored = prepared.plan.stored
@@ -110,7 +113,7 @@ def _unfinished(
     one = RequestMovie(movie, selection, listed.plan.scale)
     same = listed.header.same_work(list_header(request, one, mine)) and _same_pixels(one, listed)
     if not same and listed.done and not request.overwrite:
-        raise _unfinished_work_of_others(request, len(listed.done))
+        raise _unfinished_work_of_others(request, listed, movie.meta)
     if not same or request.plan not in (None, listed.header.plan):
         text = "A partial result of other work, or of another movie, lay there; it was begun anew."
         told.tell(Notice(level="warning", code="begun-anew", text=text))
@@ -146,10 +149,13 @@ def _same_pixels(movie: RequestMovie, listed: ListedFrames) -> bool:
     return all(movie.checksum(frame) == listed.done[frame].source for frame in sorted(looked_at))
 
 
-def _unfinished_work_of_others(request: DenoiseRequest, frames: int) -> DenoiseError:
-    return denoise_error(
-        "output-exists",
-        f"An unfinished result with {frames} finished frames lies there, made with other settings or of another movie.",
-        request.output,
-        "Choose another name, go on with the settings it was begun with, or give it up: overwrite (--no-resume).",
-    )
+def _unfinished_work_of_others(request: DenoiseRequest, listed: ListedFrames, meta: MovieMeta) -> DenoiseError:
+    what = f"An unfinished result with {len(listed.done)} finished frames lies there, made "
+    then = listed.header.source_frames
+    if then is not None and then[1] > meta.frames:
+        what += f"when the movie had {then[1]} frames or more; it has {meta.frames} frames now."
+        advice = "Bring the whole movie back and run it again, choose another name, "
+    else:
+        what += "with other settings or of another movie."
+        advice = "Choose another name, go on with the settings it was begun with, "
+    return denoise_error("output-exists", what, request.output, f"{advice}or give it up: overwrite (--no-resume).")

@@ -17,6 +17,7 @@ from core.denoising.rerunning import rerun_result
 from core.denoising.run import denoise_movie
 from core.models import ModelError, ModelStore
 from core.movies import open_movie
+from core.movies.errors import MovieError
 from core.movies.writers import read_provenance
 from core.protocol.denoise import FrameRange, Region
 from core.protocol.entered import Entered
@@ -199,9 +200,10 @@ def test_a_movie_that_has_grown_is_made_again_with_the_frames_of_then(tmp_path, 
 
 
 def test_a_file_without_a_record_is_refused(tmp_path, store, source):
-    for path in (source, tmp_path / "gone.tif"):
-        with pytest.raises(Exception, match="doesn't say how it was made|does not exist"):
-            rerun_result(RerunRequest(result=str(path)), store, Listener())
+    with pytest.raises(DenoiseError, match="doesn't say how it was made"):
+        rerun_result(RerunRequest(result=str(source)), store, Listener())
+    with pytest.raises(MovieError, match="does not exist"):
+        rerun_result(RerunRequest(result=str(tmp_path / "gone.tif")), store, Listener())
 
 
 def test_a_record_that_is_not_understood_is_refused(store, source, monkeypatch):
