@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from core import __version__
+from core.cli import convert_options as typed
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -145,6 +146,38 @@ def rerun(
     from core.cli.rerun import RerunOptions, run_rerun
 
     run_rerun(RerunOptions(result, source, output, device, tolerance, overwrite, json))
+
+
+@app.command()
+def convert(
+    file: FileOrFolderArgument,
+    output: typed.Output,
+    frames: typed.Frames = None,
+    every: typed.Every = 1,
+    region: typed.RegionText = None,
+    dtype: typed.Dtype = "same",
+    levels: typed.Levels = None,
+    beside: typed.Beside = None,
+    beside_dataset: typed.BesideDataset = None,
+    beside_levels: typed.BesideLevels = None,
+    labels: typed.Labels = None,
+    fps: typed.Fps = 15.0,
+    show: typed.Show = "bar,time",
+    holder_log: typed.HolderLog = None,
+    holder_columns: typed.HolderColumns = None,
+    holder_offset: typed.HolderOffset = 0.0,
+    settings: SetOption = None,
+    dataset: DatasetOption = None,
+    raw: typed.Raw = None,
+    overwrite: typed.Overwrite = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a movie, or a part of it, into another format: stacks, films, pictures and tables."""
+    # The parameters are the fields.
+    options = typed.ConvertOptions(**locals())
+    from core.cli.convert import run_convert
+
+    run_convert(options)
 
 
 @models_app.command("list")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.denoising.context import RunContext
-from core.jobs.errors import job_error
+from core.exporting.run import export_movie
 from core.protocol.export import ExportRequest, ExportResult
 
 
 def run(request: ExportRequest, context: RunContext) -> ExportResult:
-    """Not built yet."""
-    raise job_error("internal", "This job is not built yet.")
+    """Export; see `core.exporting.run.export_movie` for what it raises."""
+    return export_movie(request, context)

@@ -309,3 +309,9 @@ def _typed(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def discard(partial: Path) -> None:
+    """Remove a partial folder of ours; any other folder is left alone."""
+    if (partial / _LAYOUT).is_file():
+        shutil.rmtree(partial, ignore_errors=True)
