@@ -54,13 +54,13 @@ def denoise_movie(request: DenoiseRequest, store: ModelStore, context: RunContex
             resume=bool(run.done),
             overwrite=request.overwrite,
         ) as writer:
+            context.started(plan, run.movie.frames)
             if writer.resumed:
                 _check_what_is_there(run, writer, told)
             else:
                 run.forget(list(run.done))
                 frames.begin(list_header(request, run.movie, plan))
             resumed = len(run.done)
-            context.started(plan, run.movie.frames)
             plan = run.all_frames(writer.write)
             quality = run.judge()
             _tell_of_changes(request, movie, told)

@@ -16,8 +16,10 @@ from core.engine.task import Task, TaskContext
 from core.jobs.errors import error_info, is_device_failure
 from core.jobs.table import Request, run_job
 from core.models import ModelStore
+from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import TrainJobRequest
 from core.protocol.engine import JobCancelled, JobDone, JobFailed, JobStarted
+from core.protocol.export import ExportRequest
 
 log = logging.getLogger("quietbeam.engine")
 
@@ -109,8 +111,8 @@ class Workshop:
                 self._do(task)
 
     def _do(self, task: Task) -> None:
-        if isinstance(task.request, TrainJobRequest):
-            # A denoise says so itself, with its plan; drafts and estimates are over at once.
+        if isinstance(task.request, TrainJobRequest | ExportRequest | DetectorRequest):
+            # A denoise and a rerun say so themselves, with their plan; drafts and estimates are over at once.
             self._send(JobStarted(id=task.number))
         try:
             result = run_job(task.request, self._store, TaskContext(task, self._send, self._serve_urgent))

@@ -152,3 +152,49 @@ def test_the_default_output_lies_beside_the_source_or_where_it_may(tmp_path, mon
     assert default_output(tmp_path / "My movie.dm4") == tmp_path / "My movie_denoised.tif"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert default_output("/media/usb/m.ser", tmp_path) == tmp_path / "m_denoised.tif"
+
+
+def test_the_default_output_of_a_folder_lies_beside_it_and_keeps_its_whole_name(tmp_path):
+    folder = tmp_path / "2024-05-01 run v1.2"
+    folder.mkdir()
+    assert default_output(folder) == tmp_path / "2024-05-01 run v1.2_denoised.tif"
+
+
+def test_the_default_output_names_the_dataset_and_fits_into_a_name(tmp_path):
+    assert default_output(tmp_path / "a.emd", dataset="Data/Image/1") == tmp_path / "a_Data-Image-1_denoised.tif"
+    assert default_output(tmp_path / "a.ome.tif").name == "a_denoised.tif"
+    long = default_output(tmp_path / ("ü" * 124 + ".dm4"))
+    assert long.name.endswith("_denoised.tif")
+    assert len(os.fsencode(long.name + ".partial.frames")) <= 255
+
+
+def test_a_name_that_leaves_no_room_for_the_partial_file_is_refused(tmp_path, store, source):
+    info = refused(request(source, output=str(tmp_path / ("x" * 245 + ".tif"))), store)
+    assert "too long" in info.what
+
+
+def test_a_movie_of_300_characters_is_denoised_beside_itself(tmp_path, store):
+    folder = tmp_path / ("ä" * 60) / ("long name " * 10).strip() / ("x" * 100)
+    folder.mkdir(parents=True)
+    source = write_movie(folder / f"Pt on CeO₂ {'y' * 180}.tif", frames=2)
+    assert len(str(source)) > 300
+    output = default_output(source)
+    denoise_movie(request(source, output=str(output)), store, Listener())
+    assert output.exists()
+
+
+def test_nothing_is_written_into_the_folder_that_is_the_movie(tmp_path, store, source):
+    zarr = denoise_movie(request(source, output=str(tmp_path / "b.ome.zarr")), store, Listener()).output
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    for output in (f"{zarr}/c.tif", zarr):
+        info = refused(request(tmp_path / "b.ome.zarr", output=output, overwrite=True), store)
+        assert "originals" in info.what
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_is_no_zarr_is_never_replaced(tmp_path, store, source):
+    (tmp_path / "mine.ome.zarr").mkdir()
+    (tmp_path / "mine.ome.zarr" / "thesis.txt").write_text("years of work")
+    info = refused(request(source, output=str(tmp_path / "mine.ome.zarr"), overwrite=True), store)
+    assert info.code == "is-a-folder"
+    assert (tmp_path / "mine.ome.zarr" / "thesis.txt").exists()
