@@ -6,18 +6,19 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.denoising.clean_up import asked_correction
 from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, Frames
 from core.denoising.methods.registry import Method, find_method
-from core.denoising.opening import electron_movie, open_asked, typed_scale
+from core.denoising.opening import electron_movie, open_asked, scale_of, typed_scale
 from core.denoising.pipeline import Job, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
-from core.denoising.scaling import choose_scale
-from core.denoising.source import Selection, sample_frames, select, wanted_region
+from core.denoising.source import Selection, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
 from core.models import ModelStore
 from core.movies.writers import free_bytes, needed_bytes
+from core.noise.references import Correction
 from core.protocol.denoise import (
     DenoiseRequest,
     DraftRequest,
@@ -40,6 +41,7 @@ class KeptDraft:
     key: tuple[object, ...] = ()
     prepared: Prepared | None = None
     notices: tuple[Notice, ...] = ()
+    correction: Correction | None = None
 
 
 def draft(
@@ -77,16 +79,20 @@ def draft(
         if kept.key == key and kept.prepared is not None:
             scale = kept.prepared.plan.scale
             told.tell(*kept.notices)
-            prepared = prepare_again(kept.prepared, electron_movie(request, movie, whole, scale), region, context)
+            correction = kept.correction
+            source = electron_movie(movie, whole, scale, correction)
+            prepared = prepare_again(kept.prepared, source, region, context)
         else:
-            frames = sample_frames(movie, whole)
-            scale, notices = choose_scale(movie.meta, frames, *typed_scale(request))
+            correction = asked_correction(request, movie.meta)
+            notices = () if correction is None else correction.notices
+            scale, of_scale = scale_of(request, movie, whole, correction)
             context.check()
-            source = electron_movie(request, movie, whole, scale)
+            source = electron_movie(movie, whole, scale, correction)
             prepared, more = prepare(source, method, request.device, region, context)
-            told.tell(*notices, *more)
-            kept.key, kept.prepared, kept.notices = key, prepared, (*notices, *more)
-        one = electron_movie(request, movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale)
+            kept.key, kept.prepared, kept.notices = key, prepared, (*notices, *of_scale, *more)
+            kept.correction = correction
+            told.tell(*kept.notices)
+        one = electron_movie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale, correction)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
         array = one.line.stored(denoise_block(job, one.block(0, 1), context.check)[0])
@@ -117,8 +123,9 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         region = wanted_region(request.region, movie.meta)
         selection = select(movie.meta, request.frames, request.sum_frames)
         method = find_method(request.model, store)
-        scale, _ = choose_scale(movie.meta, sample_frames(movie, selection), *typed_scale(request))
-        source = electron_movie(request, movie, selection, scale)
+        correction = asked_correction(request, movie.meta)
+        scale, _ = scale_of(request, movie, selection, correction)
+        source = electron_movie(movie, selection, scale, correction)
         prepared, _ = prepare(source, method, request.device, region, context, request.tile, request.plan)
         grid = make_grid(movie.meta.height, movie.meta.width, region, prepared.state.geometry, prepared.tile)
         began = time.monotonic()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from core.denoising.source import RequestMovie, Selection
+from core.denoising.clean_up import offset_after
+from core.denoising.scaling import choose_scale
+from core.denoising.source import RequestMovie, Selection, sample_frames
 from core.movies import Movie, open_movie
-from core.protocol.denoise import DenoiseRequest, DraftRequest, IntensityScale
+from core.noise.references import Correction
+from core.protocol.denoise import DenoiseRequest, DraftRequest, IntensityScale, Notice
 
 
 def open_asked(request: DenoiseRequest | DraftRequest) -> Movie:
@@ -30,8 +33,17 @@ def typed_scale(request: DenoiseRequest | DraftRequest) -> tuple[float | None, f
     return gain, black
 
 
+def scale_of(
+    request: DenoiseRequest | DraftRequest, movie: Movie, selection: Selection, correction: Correction | None
+) -> tuple[IntensityScale, tuple[Notice, ...]]:
+    """How stored values, corrected, become electrons: as typed, as the file says, or by a few frames' good pixels."""
+    gain, black = typed_scale(request)
+    frames = sample_frames(movie, selection, correction=correction)
+    return choose_scale(movie.meta, frames, gain, offset_after(correction, black))
+
+
 def electron_movie(
-    request: DenoiseRequest | DraftRequest, movie: Movie, selection: Selection, scale: IntensityScale
+    movie: Movie, selection: Selection, scale: IntensityScale, correction: Correction | None
 ) -> RequestMovie:
     """The movie as denoisers see it: chosen, summed, in electrons, cleaned as the request says."""
-    return RequestMovie(movie, selection, scale)
+    return RequestMovie(movie, selection, scale, correction)

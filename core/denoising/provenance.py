@@ -50,6 +50,10 @@ def calibration(request: DenoiseRequest, meta: MovieMeta, selection: Selection, 
     """Return the calibration of a result: the movie's own for the chosen frames, with gain and black level as typed."""
     scale = Scale.of(meta, selection.starts, selection.summed)
     gain, black = typed_scale(request)
+    if request.clean_up.dark is not None:
+        # Without electrons the corrected frame is 0: the file's own zero is gone with the dark reference.
+        black = 0.0 if black is None else black
+        scale = replace(scale, intensity_origin=None if scale.intensity_origin is None else 0.0)
     if gain is not None:
         scale = replace(scale, counts_per_electron=gain)
     if black is not None:

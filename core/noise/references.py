@@ -178,11 +178,11 @@ def load_mask(path: str, shape: tuple[int, int]) -> Mask:
             if movie.meta.frames != 1:
                 what = f"The mask of defects has {movie.meta.frames} frames; it must be one image."
                 raise noise_error("bad-request", what, path, "Give one image, whose pixels above 0 are bad.")
-            values = movie.frame(0)
+            values = np.asarray(movie.frame(0), dtype=np.float64)
     if not np.isfinite(values).all():
         strange = f"{_some(~np.isfinite(values))} without a number (NaN or infinite)"
         raise noise_error("bad-request", f"The mask of defects holds {strange}.", path, "Write 0 or 1 instead.")
-    bad = np.asarray(values > 0)
+    bad = np.greater(values, 0)
     share = float(np.count_nonzero(bad)) / bad.size
     if share > _MOST_BAD:
         what = f"The mask marks {100 * share:.0f} % of all pixels as bad."
@@ -190,7 +190,7 @@ def load_mask(path: str, shape: tuple[int, int]) -> Mask:
     return bad
 
 
-def _png(path: str, shape: tuple[int, int]) -> Frame:
+def _png(path: str, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     from PIL import Image as Pictures
 
     try:
@@ -202,7 +202,7 @@ def _png(path: str, shape: tuple[int, int]) -> Frame:
             if picture.mode not in {"1", "L", "I", "I;16"}:
                 what = f"The mask of defects is a picture of kind {picture.mode}; grey or black and white is needed."
                 raise noise_error("bad-request", what, path, "Save it as a greyscale PNG or TIFF.")
-            return np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+            return np.asarray(picture.convert("L") if picture.mode == "1" else picture, dtype=np.float64)
     except Pictures.DecompressionBombError as error:
         raise noise_error("bad-request", "The mask of defects is far too large.", path, _SIZE_ADVICE) from error
     except OSError as error:
