@@ -12,12 +12,28 @@ from pathlib import Path
 import numpy as np
 
 from tests.movie_files.dm import write_dm3, write_dm4
+from tests.movie_files.eer import write_eer
 from tests.movie_files.gatan import write_director
-from tests.movie_files.mrc import write_mrc
+from tests.movie_files.hdf5 import HDF5_SEEDS
+from tests.movie_files.mib import write_mib
+from tests.movie_files.mrc import fei_blocks, write_mrc
 from tests.movie_files.pixels import Sparse, ramp
 from tests.movie_files.ser import write_emi, write_ser
+from tests.movie_files.tvips import write_tvips
 
-__all__ = ["SEEDS", "Sparse", "ramp", "write_dm3", "write_dm4", "write_emi", "write_mrc", "write_ser"]
+__all__ = [
+    "SEEDS",
+    "Sparse",
+    "ramp",
+    "write_dm3",
+    "write_dm4",
+    "write_eer",
+    "write_emi",
+    "write_mib",
+    "write_mrc",
+    "write_ser",
+    "write_tvips",
+]
 
 
 def _ser_with_emi(folder: Path) -> Path:
@@ -37,4 +53,12 @@ SEEDS: dict[str, Callable[[Path], Path]] = {
     "gatan-raw": _gatan_raw,
     "ser": _ser_with_emi,
     "mrc": lambda folder: write_mrc(folder / "seed.mrc", ramp((3, 6, 7), np.int16)),
+    "mrc-fei": lambda folder: write_mrc(
+        folder / "fei.mrc", ramp((3, 6, 7), np.int16), extended=fei_blocks(3), kind=b"FEI1"
+    ),
+    "tvips": lambda folder: write_tvips(folder, ramp((4, 6, 7), np.uint16), parts=(2, 2)),
+    "mib": lambda folder: write_mib(folder / "seed.mib", ramp((3, 6, 7), np.uint16), hdr={"Chip ID": "W1"}),
+    "mib-raw": lambda folder: write_mib(folder / "raw.mib", ramp((2, 4, 64), np.uint16) % 4096, raw=12),
+    "eer": lambda folder: write_eer(folder / "seed.eer", (ramp((6, 6, 7), np.uint8) % 5 == 0).astype(np.uint8)),
+    **HDF5_SEEDS,
 }

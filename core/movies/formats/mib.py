@@ -27,6 +27,8 @@ _MAGIC = b"MQ1,"
 _HDR_MAGIC = b"HDR,"
 _LONGEST_HEADER = 1 << 16
 _LARGEST_SIDE = 1 << 14
+# The field that names the kind of chip, behind eight thresholds.
+_CHIP = 22
 _PROCESSED = {"U08": "u1", "U16": ">u2", "U32": ">u4"}
 
 
@@ -254,8 +256,10 @@ def _meta(
 
 
 def _detector(header: Header, settings: dict[str, str]) -> str:
-    chip = settings.get("Chip Type (Medipix 3.0, Medipix 3.1, Medipix 3RX)")
-    return f"Merlin, {header.chips} x {chip or 'Medipix'}" if header.chips > 1 else f"Merlin, {chip or 'Medipix'}"
+    chip = settings.get("Chip Type (Medipix 3.0, Medipix 3.1, Medipix 3RX)", "Medipix")
+    if chip == "Medipix" and len(header.fields) > _CHIP and header.fields[_CHIP] in ("3.0", "3.1", "3RX"):
+        chip = f"Medipix {header.fields[_CHIP]}"
+    return f"Merlin, {header.chips} x {chip}" if header.chips > 1 else f"Merlin, {chip}"
 
 
 def _named(header: Header) -> dict[str, Any]:
