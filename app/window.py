@@ -58,6 +58,10 @@ if TYPE_CHECKING:
     from app.workspace import Workspace
 
 STEP = 10
+MOVIE_ENDINGS = (
+    *(".dm3", ".dm4", ".dm5", ".ser", ".emi", ".emd", ".mrc", ".mrcs", ".st", ".ali", ".rec", ".map", ".eer"),
+    *(".tif", ".tiff", ".btf", ".tf8", ".tvips", ".mib", ".hspy", ".h5", ".hdf5", ".nxs", ".mat", ".raw", ".png"),
+)
 
 
 class MainWindow(QMainWindow):
@@ -95,9 +99,12 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(interior.viewer)
         self._movies_dock.setWidget(interior.browser)
         self._denoise_dock.setWidget(interior.side)
-        interior.browser.offer([self.registry[ActionId.REMOVE_MOVIE]])
+        offered = (ActionId.EXPORT, ActionId.DATASETS, ActionId.HOLDER_LOG, ActionId.LAYOUT, ActionId.LOOK_AGAIN)
+        interior.browser.offer([self.registry[action] for action in (*offered, ActionId.REMOVE_MOVIE)])
         workspace = interior.workspace
         workspace.run_changed.connect(self._on_run_changed)
+        interior.dialogs.status_changed.connect(self.statusBar().showMessage)
+        interior.dialogs.marking_changed.connect(self.registry[ActionId.SHOW_DEFECTS].setChecked)
         workspace.engine_status_changed.connect(self.set_engine_status)
         workspace.movie_count_changed.connect(lambda count: self.pages.setCurrentIndex(1 if count else 0))
         interior.progress.cancel_wanted.connect(workspace.runs.cancel)
@@ -106,6 +113,11 @@ class MainWindow(QMainWindow):
         interior.viewer.state.layout_changed.connect(self._on_layout)
         self._on_layout(interior.viewer.state.layout)
         self._take_settings()
+
+    @property
+    def inside(self) -> Interior:
+        """The rooms."""
+        return self._inside
 
     @property
     def settings(self) -> SettingsKeeper:
@@ -153,7 +165,15 @@ class MainWindow(QMainWindow):
             ActionId.OPEN_FILES: self._choose_files,
             ActionId.OPEN_FOLDER: self._choose_folder,
             ActionId.REMOVE_MOVIE: lambda: self.workspace.remove_current(),
+            ActionId.EXPORT: lambda: self._inside.dialogs.ask_export(),
+            ActionId.LAYOUT: lambda: self._inside.dialogs.ask_layout(),
+            ActionId.EJECT: lambda: self._inside.care.eject(self.workspace.runs.active),
             ActionId.QUIT: self._quit,
+            ActionId.SHOW_DEFECTS: lambda on: self._inside.dialogs.set_marking(on),
+            ActionId.DATASETS: lambda: self._inside.dialogs.ask_dataset(),
+            ActionId.HOLDER_LOG: lambda: self._inside.dialogs.ask_holder_log(),
+            ActionId.LOOK_AGAIN: lambda: self._inside.care.look_again(),
+            ActionId.DETECTOR: lambda: self._inside.dialogs.ask_detector(),
             ActionId.FIT: lambda: self.viewer.state.fit(),
             ActionId.FULL_SIZE: lambda: self.viewer.state.set_zoom(1.0),
             ActionId.ZOOM_IN: lambda: self.viewer.zoom_by(1.25),
@@ -197,7 +217,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
         self._movies_dock = self._add_dock("movies", self.tr("Movies"), Qt.DockWidgetArea.LeftDockWidgetArea)
-        self._denoise_dock = self._add_dock("denoise", self.tr("Denoise"), Qt.DockWidgetArea.RightDockWidgetArea)
+        self._denoise_dock = self._add_dock("denoise", "", Qt.DockWidgetArea.RightDockWidgetArea)
         self.registry.fill_menus(self.menuBar())
         self.tool_bar = self.addToolBar(self.tr("Tools"))
         self.tool_bar.setObjectName("tools")
@@ -220,6 +240,11 @@ class MainWindow(QMainWindow):
         room = QWidget(dock)
         room.setMinimumWidth(self.fontMetrics().averageCharWidth() * 40)
         dock.setWidget(room)
+        if not title:
+            # Its tabs are its title.
+            dock.setTitleBarWidget(QWidget(dock))
+            self.addDockWidget(area, dock)
+            return dock
         label = QLabel(title, dock)
         label.setContentsMargins(12, 8, 12, 6)
         label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -232,7 +257,7 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: list[str]) -> None:
         """Add files and folders to the list."""
-        self.workspace.open_paths(paths)
+        self._inside.arrivals.open(paths)
 
     def set_engine_status(self, text: str) -> None:
         """Say at the lower right how the engine stands."""
@@ -275,8 +300,7 @@ class MainWindow(QMainWindow):
         self.empty_page.refresh_icons()
         self.notice_bar.refresh_icons()
         if self._interior is not None:
-            self.viewer.frame_bar.refresh_icons()
-            self.panel.refresh_colours()
+            self._interior.refresh_colours()
 
     def event(self, event: QEvent) -> bool:
         """Tell of the first paint; let a focused button or box have the space bar, which otherwise plays."""
@@ -333,8 +357,7 @@ class MainWindow(QMainWindow):
         geometry.setValue("window/geometry", self.saveGeometry())
         geometry.setValue("window/state", self.saveState())
         if self._interior is not None and self._parts is not None:
-            self.workspace.close()
-            self.viewer.shut()
+            self._interior.close()
             self._parts.close()
         self.closed.emit()
         super().closeEvent(event)
@@ -371,7 +394,7 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _choose_files(self) -> None:
-        names = self.tr("Movies (*.dm3 *.dm4 *.ser *.tif *.tiff *.btf *.mrc *.mrcs *.st);;All files (*)")
+        names = self.tr("Movies ({0});;All files (*)").format(" ".join(f"*{ending}" for ending in MOVIE_ENDINGS))
         paths, _ = QFileDialog.getOpenFileNames(self, self.tr("Open movies"), "", names)
         self.open_paths(paths)
 

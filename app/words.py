@@ -91,3 +91,32 @@ def frame_time_s(meta: MovieMeta, frame: int) -> float | None:
     if meta.frame_interval_s is not None:
         return frame * meta.frame_interval_s
     return None
+
+
+def number_text(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits and without needless ones, such as ``0.0212`` or ``500000``."""
+    if value != 0 and not 1e-4 <= abs(value) < 10 ** (digits + 2):
+        return f"{value:.{digits}g}"
+    rounded = float(f"{value:.{digits}g}")
+    text = f"{rounded:.10f}".rstrip("0").rstrip(".")
+    return text if text not in ("-0", "") else "0"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time such as ``40 ms``, ``2.5 s`` or ``12 µs``."""
+    size = abs(seconds)
+    if 0 < size < 1e-3:
+        return f"{number_text(seconds * 1e6)} µs"
+    if 0 < size < 0.1:
+        return f"{number_text(seconds * 1e3)} ms"
+    return f"{number_text(seconds)} s"
+
+
+def per_frame_dose_text(per_px: float | None, per_a2: float | None) -> str:
+    """A dose a frame in the units that are known."""
+    parts = []
+    if per_px is not None:
+        parts.append(_tr("{0} e⁻/px").format(number_text(per_px, 3)))
+    if per_a2 is not None:
+        parts.append(_tr("{0} e⁻/Å²").format(number_text(per_a2, 3)))
+    return " · ".join(parts)

@@ -6,7 +6,7 @@ The rooms know nothing of each other; this file alone connects them. It draws no
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -18,9 +18,9 @@ from app.job_queue.estimator import Estimator
 from app.job_queue.run import Run, RunState
 from app.job_queue.run_director import RunDirector
 from app.messages.notices import Choice, Notices
+from app.project_browser.arrivals import Arrivals
 from app.project_browser.browser import Browser
 from app.project_browser.entries import MovieEntry, ResultEntry
-from app.project_browser.folder_scan import FolderScan
 from app.project_browser.library import MovieLibrary
 from app.project_browser.memory import Interrupted, Memory
 from app.project_browser.row_model import Row
@@ -46,6 +46,8 @@ class Workspace(QObject):
     run_changed = Signal(object)
     engine_status_changed = Signal(str)
     movie_count_changed = Signal(int)
+    shown_changed = Signal(object)
+    selection_changed = Signal(object)
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Workspace(QObject):
         browser: Browser,
         viewer: Viewer,
         panel: DenoisePanel,
+        arrivals: Arrivals,
         engine: Engine,
         folder: ScratchFolder,
         memory: Memory,
@@ -67,10 +70,9 @@ class Workspace(QObject):
         self.drafts = DraftDirector(engine, folder, self)
         self.estimates = Estimator(engine, self)
         self.watch = EngineWatch(engine, panel.models, settings, notices, self)
+        self._arrivals = arrivals
         self._shown: MovieEntry | None = None
-        self._scans: list[FolderScan] = []
         self._draft_follows = False
-        self._select_next_added = False
         self._draft_later = QTimer(self)
         self._draft_later.setSingleShot(True)
         self._draft_later.timeout.connect(self._ask_draft)
@@ -79,6 +81,7 @@ class Workspace(QObject):
     def _connect(self) -> None:
         library, viewer, panel = self._library, self._viewer, self._panel
         self._browser.selected.connect(self._on_selected)
+        self._arrivals.added.connect(lambda entries: self._browser.select(entries[0]))
         library.added.connect(self._on_added)
         library.changed.connect(self._on_entry_changed)
         library.removed.connect(self._on_removed)
@@ -87,6 +90,7 @@ class Workspace(QObject):
         viewer.picture_shown.connect(self._on_picture_shown)
         panel.denoise_wanted.connect(self._on_denoise_wanted)
         panel.estimate_wanted.connect(self.estimates.ask)
+        panel.place_changed.connect(self._on_place_changed)
         panel.models.model_chosen.connect(self._on_model_chosen)
         self.estimates.answered.connect(panel.show_estimate)
         self.estimates.failed.connect(panel.show_estimate_failed)
@@ -112,22 +116,9 @@ class Workspace(QObject):
         for job in self._memory.interrupted():
             self._offer(job)
 
-    def open_paths(self, paths: Iterable[str]) -> None:
-        """Add files, and the movies in folders."""
-        wanted = list(paths)
-        if not wanted:
-            return
-        self._select_next_added = True
-        scan = FolderScan(self)
-        scan.found.connect(self._on_found)
-        scan.finished.connect(lambda count, folders: self._on_scan_finished(scan, count, folders))
-        self._scans.append(scan)
-        scan.start(wanted)
-
     def close(self) -> None:
         """Stop what this object started; a run under way is remembered as interrupted."""
-        for scan in self._scans:
-            scan.stop()
+        self._arrivals.close()
         run = self.runs.run
         if run is not None and run.active and run.record is not None:
             self._memory.job_ended(run.record, JobState.INTERRUPTED)
@@ -146,6 +137,11 @@ class Workspace(QObject):
         self._library.remove(row.movie)
 
     @property
+    def shown(self) -> MovieEntry | None:
+        """The movie that is shown."""
+        return self._shown
+
+    @property
     def draft_is_due(self) -> bool:
         """Whether a draft is about to be asked for, or awaited."""
         return self._draft_later.isActive() or self.drafts.busy
@@ -161,21 +157,6 @@ class Workspace(QObject):
             self._viewer.await_draft(False)
             self._viewer.set_draft(None)
 
-    def _on_found(self, paths: list[str]) -> None:
-        entries = self._library.add(paths)
-        if self._select_next_added and entries:
-            self._select_next_added = False
-            self._browser.select(entries[0])
-
-    def _on_scan_finished(self, scan: FolderScan, count: int, folders: bool) -> None:
-        if scan in self._scans:
-            self._scans.remove(scan)
-            scan.deleteLater()
-        if count == 0 and folders:
-            self._notices.tell(
-                "warning", self.tr("There is no movie in this folder. Quietbeam looks for DM3, DM4, SER, TIFF and MRC.")
-            )
-
     def _on_added(self, entry: MovieEntry) -> None:
         self._memory.keep_movie(entry)
         self.movie_count_changed.emit(len(self._library.entries))
@@ -189,9 +170,14 @@ class Workspace(QObject):
     def _on_entry_changed(self, entry: MovieEntry) -> None:
         self._memory.keep_movie(entry)
         if entry is self._shown:
-            shows_it = self._viewer.meta is not None and self._viewer.meta == entry.meta
-            if not shows_it or entry.problem is not None:
+            meta, shown = entry.meta, self._viewer.meta
+            if meta is None or shown is None or entry.problem is not None:
                 self._show(entry, self._selected_result(entry))
+            elif shown != meta:
+                self._viewer.update_movie(entry.path, meta)
+                self._show_denoised(entry, self._selected_result(entry))
+                self._panel.set_movie(entry, self._taken())
+            self.shown_changed.emit(entry)
 
     def _selected_result(self, entry: MovieEntry) -> ResultEntry | None:
         row = self._browser.current()
@@ -202,9 +188,13 @@ class Workspace(QObject):
             self._shown = None
             self._viewer.show_nothing()
             self._panel.set_movie(None)
+            self.shown_changed.emit(None)
+            self.selection_changed.emit(None)
             return
         if row.movie is not self._shown:
             self._show(row.movie, row.result)
+            self.shown_changed.emit(row.movie)
+            self.selection_changed.emit(row.movie)
         elif row.movie.meta is not None and row.movie.problem is None:
             self._show_denoised(row.movie, row.result)
 
@@ -238,10 +228,15 @@ class Workspace(QObject):
             return None
         request = result.request
         frame_map = FrameMap.of(request.frames, request.region, request.sum_frames, entry.meta.shape)
-        return FileSource(result.path, None, frame_map, PictureKind.RESULT, result.model_title)
+        if result.frames:
+            # The movie may have grown since.
+            frame_map = replace(frame_map, count=min(frame_map.count, result.frames))
+        line = request.plan.stored if request.plan is not None else None
+        origin, slope = (line.origin, line.scale) if line is not None else (0.0, 1.0)
+        return FileSource(result.path, None, frame_map, PictureKind.RESULT, result.model_title, origin, slope)
 
     def _is_of(self, run: Run, entry: MovieEntry) -> bool:
-        return run.request.source == entry.path and run.request.dataset == entry.dataset
+        return entry.is_of(run.request.source, run.request.dataset)
 
     def _taken(self) -> set[str]:
         paths = {entry.path for entry in self._library.entries}
@@ -263,6 +258,18 @@ class Workspace(QObject):
                 self._viewer.set_result(None)
                 self._library.changed.emit(self._shown)
         self._notices.tell_error(error, f"file:{error.path}")
+
+    def take_clean_up(self, entry: MovieEntry) -> None:
+        """What is done about the detector's defects was chosen anew."""
+        if entry is self._shown:
+            self._panel.set_movie(entry, self._taken())
+            self._viewer.set_draft(None)
+            if self._draft_follows:
+                self._draft_later.start(DRAFT_DELAY_MS)
+
+    def _on_place_changed(self, output: str) -> None:
+        told = self.tr("The movie's folder may not be written to. The result goes to {0} instead.").format(output)
+        self._notices.tell("warning", told, "place", sticky=True)
 
     def _on_model_chosen(self, name: str) -> None:
         self._settings.change(model=name)
@@ -289,6 +296,8 @@ class Workspace(QObject):
             card.name,
             card.title,
             self._settings.now.device,
+            None if entry.entered.nothing else entry.entered,
+            entry.clean_up,
         )
 
     def _on_draft(self, picture: Picture) -> None:

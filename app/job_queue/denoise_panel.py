@@ -8,7 +8,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -16,16 +15,15 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.job_queue.output_name import default_output
+from app.job_queue.clean_up_row import CleanUpRow
+from app.job_queue.output_choice import OutputChoice
 from app.model_manager.model_choice import ModelChoice
 from app.project_browser.entries import MovieEntry
 from app.theme.colours import button_ground
-from app.theme.icons import icon
 from app.words import bytes_text, duration_text, frames_text
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, EstimateResult, FrameRange, Region
@@ -39,14 +37,13 @@ class DenoisePanel(QWidget):
 
     denoise_wanted = Signal(object)
     estimate_wanted = Signal(object)
+    place_changed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._movie: MovieEntry | None = None
         self._meta: MovieMeta | None = None
         self._visible: Region | None = None
-        self._taken: set[str] = set()
-        self._output_is_automatic = True
         self._overwrite = False
         self._running = False
         self._problem: ErrorInfo | None = None
@@ -104,13 +101,14 @@ class DenoisePanel(QWidget):
         self.visible.toggled.connect(self._on_changed)
 
     def _make_output(self) -> None:
-        self.output = QLineEdit(self)
-        self.output.setAccessibleName(self.tr("File to write"))
-        self.output.textEdited.connect(self._on_output_edited)
-        self.browse = QToolButton(self)
-        self.browse.setAccessibleName(self.tr("Choose the file to write"))
-        self.browse.setToolTip(self.tr("Choose where the result goes"))
-        self.browse.clicked.connect(self._browse)
+        self.where = OutputChoice(self)
+        self.where.changed.connect(self._on_changed)
+        self.clean_up = CleanUpRow(self)
+
+    @property
+    def output(self) -> QLineEdit:
+        """The file to write."""
+        return self.where.path
 
     def _make_button(self) -> None:
         self.button = QPushButton(self)
@@ -151,9 +149,6 @@ class DenoisePanel(QWidget):
         region.addWidget(self.whole)
         region.addWidget(self.visible)
         region.addStretch(1)
-        output = QHBoxLayout()
-        output.addWidget(self.output, 1)
-        output.addWidget(self.browse)
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -166,7 +161,8 @@ class DenoisePanel(QWidget):
         form.addRow(self.tr("Add up"), sums)
         form.addRow(self.tr("Region"), region)
         form.addRow("", self.region_text)
-        form.addRow(self.tr("Write to"), output)
+        form.addRow(self.tr("Detector"), self.clean_up)
+        form.addRow(self.tr("Write to"), self.where)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 8)
         layout.setSpacing(8)
@@ -177,7 +173,8 @@ class DenoisePanel(QWidget):
 
     def refresh_colours(self) -> None:
         """Take icons and the button's colour from the palette."""
-        self.browse.setIcon(icon("mdi6.folder-open-outline"))
+        self.where.refresh_icons()
+        self.clean_up.refresh_icons()
         colours = QPalette()
         for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
             colours.setColor(group, QPalette.ColorRole.Button, button_ground())
@@ -197,23 +194,25 @@ class DenoisePanel(QWidget):
     def set_movie(self, movie: MovieEntry | None, taken: set[str] | None = None) -> None:
         """Ask about a movie; `taken` are paths that results or movies of the project have already."""
         meta = movie.meta if movie is not None else None
-        changed = movie is not self._movie or meta != self._meta
+        changed = movie is not self._movie or (meta is None) != (self._meta is None)
+        changed = changed or (meta is not None and self._meta is not None and meta.shape[1:] != self._meta.shape[1:])
+        grown = meta is not None and self._meta is not None and meta.frames != self._meta.frames
         self._movie, self._meta = movie, meta
-        self._taken = set() if taken is None else taken
         frames = meta.frames if meta is not None else 1
         with QSignalBlocker(self.first), QSignalBlocker(self.last), QSignalBlocker(self.sum):
             for box in (self.first, self.last, self.sum):
                 box.setRange(1, max(1, frames))
             if changed:
                 self.first.setValue(1)
-                self.last.setValue(frames)
                 self.sum.setValue(1)
+            if changed or (grown and self.all_frames.isChecked()):
+                self.last.setValue(frames)
         if changed:
             with QSignalBlocker(self.all_frames), QSignalBlocker(self.some_frames), QSignalBlocker(self.whole):
                 self.all_frames.setChecked(True)
             self.whole.setChecked(True)
-            self._output_is_automatic = True
-        self._choose_output()
+        self.where.set_movie(movie, set() if taken is None else taken, anew=changed)
+        self.clean_up.show_movie(movie)
         self._on_changed()
 
     def set_visible_region(self, region: Region | None) -> None:
@@ -230,16 +229,14 @@ class DenoisePanel(QWidget):
 
     def mark_taken(self, path: str) -> None:
         """The disk has such a file: an automatic name moves on, a typed one asks whether to overwrite."""
-        self._taken.add(path)
-        if self._output_is_automatic:
-            self._choose_output()
+        if self.where.mark_taken(path):
             self._on_changed()
 
     def request(self) -> DenoiseRequest | None:
         """What the user wants, or None while something is missing."""
         movie = self._movie
         model = self.models.current_name()
-        output = self.output.text().strip()
+        output = self.where.text
         if movie is None or movie.meta is None or movie.problem is not None or not model or not output:
             return None
         if self.some_frames.isChecked():
@@ -257,6 +254,9 @@ class DenoisePanel(QWidget):
             frames=frames,
             region=self._visible if self.visible.isChecked() else None,
             sum_frames=self.sum.value(),
+            dtype="uint16" if self.where.dtype == "uint16" else "float32",
+            entered=None if movie.entered.nothing else movie.entered,
+            clean_up=movie.clean_up,
             overwrite=self._overwrite,
         )
 
@@ -280,11 +280,17 @@ class DenoisePanel(QWidget):
         """Why it cannot be done as asked."""
         request = self.request()
         if error.code == "output-exists" and request is not None:
-            if self._output_is_automatic:
+            if self.where.is_automatic:
                 self.mark_taken(request.output)
                 return
             self._overwrite_question(request)
             return
+        if error.code == "no-permission":
+            moved = self.where.go_home()
+            if moved is not None:
+                self.place_changed.emit(moved)
+                self._on_changed()
+                return
         self._problem = error
         self._show_cost(error.sentence())
         self._show_button()
@@ -294,27 +300,6 @@ class DenoisePanel(QWidget):
         self._overwrite = True
         self._show_cost(self.tr("{0} is there already and will be replaced.").format(PurePath(request.output).name))
         self._show_button()
-
-    def _choose_output(self) -> None:
-        if self._movie is None:
-            self.output.clear()
-        elif self._output_is_automatic:
-            self.output.setText(default_output(self._movie.path, self._movie.dataset, self._taken))
-            self.output.setCursorPosition(len(self.output.text()))
-        self.output.setToolTip(self.output.text())
-
-    def _on_output_edited(self, text: str) -> None:
-        self._output_is_automatic = not text.strip()
-        self.output.setToolTip(text)
-        self._on_changed()
-
-    def _browse(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Write the result to"), self.output.text(), self.tr("TIFF movie (*.tif)")
-        )
-        if path:
-            self.output.setText(path)
-            self._on_output_edited(path)
 
     def _on_changed(self, *_: object) -> None:
         self._overwrite = False
@@ -351,7 +336,7 @@ class DenoisePanel(QWidget):
         height, width = meta.height, meta.width
         if request.region is not None:
             height, width = request.region.y1 - request.region.y0, request.region.x1 - request.region.x0
-        size = bytes_text(4 * height * width * self.frames_wanted())
+        size = bytes_text((2 if request.dtype == "uint16" else 4) * height * width * self.frames_wanted())
         return self.tr("estimating the time… · {0}\nto {1}").format(size, PurePath(request.output).name)
 
     def frames_wanted(self) -> int:

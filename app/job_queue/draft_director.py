@@ -7,8 +7,12 @@ from PySide6.QtCore import QObject, Signal
 from app.job_queue.engine_link import Engine
 from app.scratch import ScratchFolder, read_slot
 from app.viewer.picture import Picture, PictureKind
+from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DeviceChoice, DraftRequest, DraftResult, Region, Scratch
 from core.protocol.engine import JobCancelled, JobDone, JobFailed
+from core.protocol.entered import Entered
+
+NO_CHOICE = CleanUp()
 
 
 class DraftDirector(QObject):
@@ -33,13 +37,30 @@ class DraftDirector(QObject):
         return self._under_way is not None
 
     def ask(
-        self, source: str, dataset: str | None, frame: int, region: Region, model: str, title: str, device: DeviceChoice
+        self,
+        source: str,
+        dataset: str | None,
+        frame: int,
+        region: Region,
+        model: str,
+        title: str,
+        device: DeviceChoice,
+        entered: Entered | None = None,
+        clean_up: CleanUp = NO_CHOICE,
     ) -> None:
         """Denoise a region of a frame; a draft that is under way is given up."""
         self.give_up()
         scratch = self._scratch_for((region.y1 - region.y0) * (region.x1 - region.x0) * 4)
         request = DraftRequest(
-            source=source, dataset=dataset, frame=frame, region=region, model=model, device=device, scratch=scratch
+            source=source,
+            dataset=dataset,
+            frame=frame,
+            region=region,
+            model=model,
+            device=device,
+            entered=entered,
+            clean_up=clean_up,
+            scratch=scratch,
         )
         self._under_way = (self._engine.send_job(request), request, title)
 

@@ -10,6 +10,8 @@ from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
 from core.protocol.export import ExportRequest
 
+Job = DenoiseRequest | DraftRequest | EstimateRequest | ExportRequest | DetectorRequest
+
 
 class Engine(Protocol):
     """The engine as its client offers it: jobs in, events out."""

@@ -134,7 +134,8 @@ class ProgressPanel(QWidget):
         result = run.result
         if result is None:
             return ""
-        size = bytes_text(4 * result.frames * result.height * result.width)
+        pixel = 2 if result.plan.stored is not None else 4
+        size = bytes_text(pixel * result.frames * result.height * result.width)
         lines = [
             self.tr("{0} in {1} · {2} · on {3}").format(
                 frames_text(result.frames),

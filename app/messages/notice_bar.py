@@ -22,11 +22,10 @@ from PySide6.QtWidgets import (
 
 from app.messages.notices import Message, Notices
 from app.theme.colours import level_colour
-from app.theme.icons import icon
+from app.theme.icons import LEVEL_ICONS, icon
 
 MOST_SHOWN = 3
 SHOWN_MS = 9000
-_ICONS = {"info": "mdi6.information-outline", "warning": "mdi6.alert-outline", "error": "mdi6.alert-circle-outline"}
 
 
 class NoticeRow(QWidget):
@@ -74,7 +73,7 @@ class NoticeRow(QWidget):
         """Draw the icons in the palette's colours."""
         level = self.message.level
         size = self.fontMetrics().height() + 4
-        self._icon.setPixmap(icon(_ICONS[level], level_colour(level)).pixmap(size, size))
+        self._icon.setPixmap(icon(LEVEL_ICONS[level], level_colour(level)).pixmap(size, size))
         self._close.setIcon(icon("mdi6.close"))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -161,7 +160,7 @@ class HistoryDialog(QDialog):
         for message in reversed(notices.history):
             when = time.strftime("%H:%M:%S", time.localtime(message.time))
             row = QListWidgetItem(f"{when}  {message.text}")
-            row.setIcon(icon(_ICONS[message.level], level_colour(message.level)))
+            row.setIcon(icon(LEVEL_ICONS[message.level], level_colour(message.level)))
             self.list.addItem(row)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.reject)

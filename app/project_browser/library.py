@@ -6,7 +6,6 @@ One at a time, so that a file that hangs the reader is known by name and costs t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -17,10 +16,10 @@ from app.project_browser.entries import MovieEntry, ResultEntry
 from app.scratch import ScratchFolder, read_slot
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import Scratch
+from core.protocol.entered import Entered
 from core.protocol.reader import Described, Pixels, ReaderFailed
 
 THUMBNAIL_PX = 160
-MOST_DATASETS = 16
 
 
 class Reader(Protocol):
@@ -42,6 +41,8 @@ class MovieLibrary(QObject):
     added = Signal(object)
     changed = Signal(object)
     removed = Signal(object)
+    several_found = Signal(object)
+    polled = Signal(object)
 
     def __init__(self, reader: Reader, folder: ScratchFolder, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -55,21 +56,20 @@ class MovieLibrary(QObject):
         reader.crashed.connect(self._on_crashed)
 
     def find(self, path: str, dataset: str | None = None) -> MovieEntry | None:
-        """The entry of a file, or None."""
-        return next((entry for entry in self.entries if entry.key == (path, dataset)), None)
+        """The entry of a file and dataset, or None; without a dataset, the file's first."""
+        exact = next((entry for entry in self.entries if entry.key == (path, dataset)), None)
+        return exact or next((entry for entry in self.entries if entry.is_of(path, dataset)), None)
 
-    def add(self, paths: Iterable[str]) -> list[MovieEntry]:
-        """Add files; one that is there already is looked at again. Returns their entries."""
-        entries = []
-        for path in paths:
-            entry = self.find(path)
-            if entry is None:
-                entry = MovieEntry(path)
-                self._insert(entry, len(self.entries))
-            elif entry.problem is not None:
-                self.look_again(entry)
-            entries.append(entry)
-        return entries
+    def add(self, path: str, dataset: str | None = None, file_bytes: int = 0) -> MovieEntry:
+        """Add a movie, or its entry if it is there already; one that failed is looked at again."""
+        entry = self.find(path, dataset)
+        if entry is None:
+            beside = [place for place, other in enumerate(self.entries) if other.path == path]
+            entry = MovieEntry(path, dataset, file_bytes=file_bytes, fresh=True)
+            self._insert(entry, beside[-1] + 1 if beside else len(self.entries))
+        elif entry.problem is not None:
+            self.look_again(entry)
+        return entry
 
     def restore(self, entry: MovieEntry) -> None:
         """Add an entry that the project remembers, with its results."""
@@ -96,6 +96,18 @@ class MovieLibrary(QObject):
         self._to_describe.append(entry)
         self.changed.emit(entry)
         self._ask_next()
+
+    def poll(self, entry: MovieEntry) -> None:
+        """Ask in passing whether a file has changed; answered by `polled`, and `changed` if it has."""
+        if entry in self.entries and entry not in self._to_describe and not entry.waiting:
+            self._to_describe.append(entry)
+            self._ask_next()
+
+    def set_entered(self, entry: MovieEntry, entered: Entered) -> None:
+        """Take what the user typed."""
+        if entered != entry.entered:
+            entry.entered = entered
+            self.changed.emit(entry)
 
     def add_result(self, entry: MovieEntry, result: ResultEntry) -> None:
         """Add a finished result to its movie; one at the same path is replaced."""
@@ -130,7 +142,7 @@ class MovieLibrary(QObject):
             if isinstance(event, Described):
                 self._on_described(entry, event)
             elif isinstance(event, Pixels):
-                entry.thumbnail = self._picture(event)
+                entry.thumbnail = self._picture(entry, event)
                 self.changed.emit(entry)
             elif isinstance(event, ReaderFailed) and describing:
                 self.mark_broken(entry, event.error)
@@ -141,28 +153,26 @@ class MovieLibrary(QObject):
             self._ask_next()
 
     def _on_described(self, entry: MovieEntry, event: Described) -> None:
-        entry.meta, entry.datasets = event.meta, event.datasets
+        polled = not entry.waiting and entry.file_meta is not None
+        same = entry.file_meta == event.meta and entry.datasets == event.datasets
+        first = entry.waiting and not entry.datasets
+        entry.file_meta, entry.datasets = event.meta, event.datasets
         entry.problem, entry.waiting = None, False
+        if polled:
+            self.polled.emit(entry)
+            if same:
+                return
         self._to_picture.append(entry)
         self.changed.emit(entry)
-        if entry.dataset is None:
-            self._add_other_datasets(entry)
+        if first and entry.fresh and entry.dataset is None and len(entry.movie_datasets) > 1:
+            self.several_found.emit(entry)
 
-    def _add_other_datasets(self, entry: MovieEntry) -> None:
-        """A file with several movies gets an entry each; the first is the one opened by itself."""
-        assert entry.meta is not None
-        others = [info.key for info in entry.datasets if info.refusal is None and info.key != entry.meta.dataset]
-        place = self.entries.index(entry) + 1
-        for key in others[:MOST_DATASETS]:
-            if self.find(entry.path, key) is None:
-                self._insert(MovieEntry(entry.path, key), place)
-                place += 1
-
-    def _picture(self, event: Pixels) -> QImage | None:
+    def _picture(self, entry: MovieEntry, event: Pixels) -> QImage | None:
         pixels = read_slot(self._scratch, event.slot, event.height, event.width)
         if pixels is None:
             return None
         span = event.high - event.low or 1.0
+        entry.mean_value = float(pixels.mean(dtype=np.float64)) if np.isfinite(pixels).all() else None
         scaled = np.nan_to_num((pixels - event.low) / span, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
         grey = np.ascontiguousarray((scaled * 255).astype(np.uint8))
         return QImage(grey.data, event.width, event.height, event.width, QImage.Format.Format_Grayscale8).copy()

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from app.project_browser.entries import MovieEntry, ResultEntry
+from app.project_browser.entries import HolderLog, MovieEntry, ResultEntry
 from core.projects import JobRecord, JobState, Project, ProjectError
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DenoiseRequest, DenoiseResult
 
 Answer = TypeVar("Answer")
@@ -53,9 +54,10 @@ class Memory(QObject):
         jobs = {job.id: job for job in self._project.jobs()}
         entries: list[MovieEntry] = []
         for record in self._project.movies():
-            first_of_file = all(entry.path != record.path for entry in entries)
-            dataset = None if first_of_file else record.meta.dataset or None
-            entry = MovieEntry(record.path, dataset, meta=record.meta)
+            entry = MovieEntry(record.path, record.meta.dataset or None, record.meta, record.entered)
+            entry.clean_up = record.clean_up or CleanUp()
+            if record.holder_logs:
+                entry.holder_log = HolderLog(record.holder_logs[0], record.holder_offset_s)
             for made in self._project.results(record.id):
                 job = jobs.get(made.job_id) if made.job_id is not None else None
                 if job is not None and isinstance(job.request, DenoiseRequest):
@@ -66,11 +68,31 @@ class Memory(QObject):
 
     def keep_movie(self, entry: MovieEntry) -> None:
         """Keep a movie once the reader has described it."""
-        meta = entry.meta
+        meta = entry.file_meta
         if meta is not None and entry.problem is None:
             kept = self._try(lambda: self._project.add_movie(meta))
             if kept is not None:
                 self._movie_ids[entry.key] = kept.id
+
+    def keep_entered(self, entry: MovieEntry) -> None:
+        """Keep what the user typed."""
+        number = self._movie_ids.get(entry.key)
+        if number is not None:
+            self._try(lambda: self._project.set_entered(number, entry.entered))
+
+    def keep_holder_log(self, entry: MovieEntry) -> None:
+        """Keep which holder log belongs to a movie."""
+        number, log = self._movie_ids.get(entry.key), entry.holder_log
+        if number is not None:
+            path, offset_s = (log.path, log.offset_s) if log is not None else (None, 0.0)
+            self._try(lambda: self._project.set_holder_log(number, path, offset_s))
+
+    def keep_clean_up(self, entry: MovieEntry) -> None:
+        """Keep what is done about the detector's defects."""
+        number = self._movie_ids.get(entry.key)
+        if number is not None:
+            chosen = None if entry.clean_up == CleanUp() else entry.clean_up
+            self._try(lambda: self._project.set_clean_up(number, chosen))
 
     def drop_movie(self, entry: MovieEntry) -> None:
         """Forget a movie and its results."""
@@ -129,7 +151,7 @@ def _result_entry(path: str, job: JobRecord, request: DenoiseRequest) -> ResultE
     result = job.result if isinstance(job.result, DenoiseResult) else None
     return ResultEntry(
         path=path,
-        request=request,
+        request=request.model_copy(update={"plan": result.plan}) if result is not None else request,
         model_title=request.model,
         created=datetime.fromisoformat(job.created).timestamp(),
         worst_local_mean=result.quality.worst_local_mean if result is not None else None,

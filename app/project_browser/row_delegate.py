@@ -13,6 +13,10 @@ from app.theme.icons import icon
 PICTURE_PX = 52
 PAD = 8
 INDENT = 26
+BADGE_PX = 20
+# On the picture's dark ground in both themes; the shapes differ too.
+BADGE_COLOURS = {"error": "#ff8f85", "warning": "#f0b95c", "info": "#8fd0ea"}
+BADGE_ICONS = {"error": "mdi6.alert-circle", "warning": "mdi6.alert", "info": "mdi6.information-variant"}
 
 
 class RowDelegate(QStyledItemDelegate):
@@ -76,13 +80,23 @@ class RowDelegate(QStyledItemDelegate):
             name = "mdi6.image-broken-variant" if broken else described
             inner = box.adjusted(14, 14, -14, -14).toRect()
             icon(name, QColor("#e5796f" if broken else "#9aa1a9")).paint(painter, inner)
-        if row.movie.meta is not None and row.movie.meta.truncated and row.movie.problem is None:
-            corner = QRect(int(box.right()) - 18, int(box.bottom()) - 18, 18, 18)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(0, 0, 0, 170))
-            painter.drawEllipse(corner)
-            icon("mdi6.alert", QColor("#f0b95c")).paint(painter, corner.adjusted(3, 2, -3, -4))
+        self._paint_badge(painter, box, row)
         return PICTURE_PX + 10
+
+    def _paint_badge(self, painter: QPainter, box: QRectF, row: Row) -> None:
+        """A sign in the picture's corner where something should be known; its shape says how bad it is."""
+        issues = row.movie.issues
+        if row.movie.growing:
+            name, colour = "mdi6.record-circle-outline", BADGE_COLOURS["info"]
+        elif issues:
+            name, colour = BADGE_ICONS[issues[0].level], BADGE_COLOURS[issues[0].level]
+        else:
+            return
+        corner = QRect(int(box.right()) - BADGE_PX, int(box.bottom()) - BADGE_PX, BADGE_PX, BADGE_PX)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 190))
+        painter.drawEllipse(corner)
+        icon(name, QColor(colour)).paint(painter, corner.adjusted(2, 2, -2, -2))
 
     def _paint_result_icon(
         self, painter: QPainter, area: QRect, option: QStyleOptionViewItem, row: Row, *, selected: bool

@@ -10,7 +10,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from app.project_browser.entries import MovieEntry, ResultEntry
 from app.project_browser.library import MovieLibrary
-from app.words import frames_text, pixel_size_text, shape_text
+from app.words import count_text, frames_text, pixel_size_text, shape_text
+from core.protocol.movie import MovieMeta
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
@@ -68,7 +69,9 @@ class RowModel(QAbstractListModel):
         if role in (Role.DETAIL, Role.SECOND_DETAIL):
             return self._details(row)[0 if role == Role.DETAIL else 1]
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (name, *self._details(row)) if part)
+            issues = [issue.text for issue in row.movie.issues] if row.result is None else []
+            parts = (name, *self._details(row), *issues)
+            return ", ".join(dict.fromkeys(part for part in parts if part))
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tool_tip(row)
         return None
@@ -84,10 +87,20 @@ class RowModel(QAbstractListModel):
             return movie.problem.what, movie.problem.advice
         if movie.meta is None:
             return self.tr("Looking at the file…"), ""
-        second = pixel_size_text(movie.meta)
-        if movie.meta.truncated:
-            second = self.tr("{0} of {1} frames are there").format(movie.meta.frames, movie.meta.declared_frames)
-        return shape_text(movie.meta), second
+        return shape_text(movie.meta), self._second_detail(movie, movie.meta)
+
+    def _second_detail(self, movie: MovieEntry, meta: MovieMeta) -> str:
+        if movie.growing:
+            return self.tr("still being written: {0} so far").format(frames_text(meta.frames))
+        if meta.truncated:
+            told = self.tr("{0} of {1} frames are there")
+            return told.format(count_text(meta.frames), count_text(meta.declared_frames))
+        worst = next((issue for issue in movie.issues if issue.level != "info"), None)
+        if worst is not None:
+            return worst.text
+        if "pixel_size" in meta.entered:
+            return self.tr("{0} (typed)").format(pixel_size_text(meta))
+        return pixel_size_text(meta)
 
     def _tool_tip(self, row: Row) -> str:
         if row.result is not None:
@@ -100,7 +113,8 @@ class RowModel(QAbstractListModel):
             lines.append(row.movie.problem.sentence())
         if row.movie.meta is not None:
             lines.append(row.movie.meta.format)
-            lines.extend(issue.text for issue in row.movie.meta.issues)
+            levels = {"error": self.tr("Error"), "warning": self.tr("Warning"), "info": self.tr("To know")}
+            lines.extend(f"{levels[issue.level]}: {issue.text}" for issue in row.movie.issues)
         return "\n".join(lines)
 
     def _span(self, entry: MovieEntry) -> tuple[int, int]:

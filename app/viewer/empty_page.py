@@ -23,10 +23,15 @@ class EmptyPage(QWidget):
         self.title.setFont(font)
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text = QLabel(
-            self.tr("DM3, DM4, SER, TIFF and MRC movies from the electron microscope.\nYour files are only read."),
+            self.tr(
+                "Movies from the electron microscope: DM3, DM4, DM5, SER, EMD, MRC, TIFF, EER, MIB, TVIPS, HDF5 "
+                "and folders of images.\nYour files are only read."
+            ),
             self,
         )
         self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.text.setWordWrap(True)
+        self.title.setWordWrap(True)
         self.text.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.open_files = QPushButton(self.tr("Open movies…"), self)
         self.open_files.clicked.connect(open_files.trigger)

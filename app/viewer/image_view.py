@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.theme.colours import IMAGE_GROUND, IMAGE_TEXT, accent
+from app.viewer.defects import NO_DEFECTS, Defects, draw_mark
 from app.viewer.picture import Picture
 from app.viewer.scale_bar import scale_bar
 from app.viewer.view_state import Contrast, ViewState, averaging_step, fit_zoom
@@ -50,6 +51,7 @@ class ImageView(pg.GraphicsView):
         self._badge = ""
         self._badge_strong = False
         self._message = ""
+        self._defects = NO_DEFECTS
         self._cursor: tuple[float, float] | None = None
         self._drag_from: QPointF | None = None
         self._box = pg.ViewBox(enableMenu=False, enableMouse=False, invertY=True, border=None, defaultPadding=0.0)
@@ -143,6 +145,16 @@ class ImageView(pg.GraphicsView):
         self._message = text
         self.viewport().update()
 
+    def set_defects(self, defects: Defects) -> None:
+        """Bad pixels of the detector, marked over the picture."""
+        self._defects = defects
+        self.viewport().update()
+
+    @property
+    def defects(self) -> Defects:
+        """What is marked."""
+        return self._defects
+
     def _render_geometry(self) -> None:
         if self.width() > 0 and self.height() > 0:
             self._box.setRange(self.visible_rect(), padding=0, disableAutoRange=True)
@@ -217,6 +229,7 @@ class ImageView(pg.GraphicsView):
         if self._message:
             self._draw_message(painter)
         if self._picture is not None:
+            self._draw_defects(painter)
             self._draw_scale_bar(painter)
             self._draw_cursor(painter)
         self._draw_badges(painter)
@@ -229,6 +242,16 @@ class ImageView(pg.GraphicsView):
         painter.setPen(QColor(IMAGE_TEXT))
         area = QRectF(self.rect()).adjusted(24, 24, -24, -24)
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._message)
+
+    def _draw_defects(self, painter: QPainter) -> None:
+        if not len(self._defects):
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        scale = self.zoom() / self.devicePixelRatioF()
+        size = max(3.5, scale * 0.5 + 1.5)
+        seen = self._defects.within(self.visible_rect())
+        for row, column, kind in zip(seen.rows, seen.columns, seen.kinds, strict=True):
+            draw_mark(painter, self._screen_point(float(column) + 0.5, float(row) + 0.5), int(kind), size)
 
     def _draw_scale_bar(self, painter: QPainter) -> None:
         if self._calibration is None:

@@ -41,13 +41,15 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file to show and how it lies in the raw movie."""
+    """A file to show and how it lies in the raw movie; shown is (stored - origin) * slope."""
 
     path: str
     dataset: str | None
     frame_map: FrameMap
     kind: PictureKind
     label: str = ""
+    origin: float = 0.0
+    slope: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,11 @@ class ReaderFeed(QObject):
             return
         if event.nonfinite:
             pixels = np.nan_to_num(pixels, nan=event.low, posinf=event.high, neginf=event.low)
+        low, high = event.low, event.high
+        if (source.origin, source.slope) != (0.0, 1.0):
+            # A result in whole numbers is shown in the raw movie's values.
+            pixels = (pixels - np.float32(source.origin)) * np.float32(source.slope)
+            low, high = sorted(((low - source.origin) * source.slope, (high - source.origin) * source.slope))
         self.picture_arrived.emit(
             Picture(
                 pixels=pixels,
@@ -163,8 +170,8 @@ class ReaderFeed(QObject):
                 y=event.region.y0 + source.frame_map.y,
                 step=event.step,
                 frame=wish.frame,
-                low=event.low,
-                high=event.high,
+                low=low,
+                high=high,
                 kind=source.kind,
                 label=source.label,
             )

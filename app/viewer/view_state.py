@@ -117,6 +117,16 @@ class ViewState(QObject):
         self.geometry_changed.emit()
         self.frame_changed.emit(self._frame)
 
+    def set_frames(self, frames: int) -> None:
+        """The same movie has more frames, or fewer, than before; where one looks stays."""
+        if frames != self._frames:
+            self._frames = frames
+            kept = max(0, min(self._frame, frames - 1))
+            moved, self._frame = kept != self._frame, kept
+            self.movie_changed.emit()
+            if moved:
+                self.frame_changed.emit(kept)
+
     def set_frame(self, frame: int) -> None:
         """Look at a frame; beyond the ends the nearest."""
         frame = max(0, min(frame, self._frames - 1))

@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.scratch import ScratchFolder
+from app.viewer.defects import NO_DEFECTS, Defects
 from app.viewer.frame_bar import FrameBar
 from app.viewer.image_view import Calibration
 from app.viewer.landed_frames import LandedFrames
@@ -14,10 +15,12 @@ from app.viewer.pane import Pane
 from app.viewer.picture import FrameMap, Picture, PictureKind
 from app.viewer.player import Player
 from app.viewer.reader_feed import FileSource, Reader, ReaderFeed, Wish
+from app.viewer.trace_strip import TraceStrip
 from app.viewer.view_state import Layout, PaneKind, ViewState
-from app.words import count_text, frame_time_s
+from app.words import count_text, frame_time_s, number_text
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import Region
+from core.protocol.dose import dose_of
 from core.protocol.movie import MovieMeta
 
 
@@ -38,6 +41,7 @@ class Viewer(QWidget):
         self.raw_pane = Pane(PaneKind.RAW, self.state, self)
         self.denoised_pane = Pane(PaneKind.DENOISED, self.state, self)
         self.frame_bar = FrameBar(self.state, self)
+        self.trace = TraceStrip(self.state, self)
         self.player = Player(self.state, self.is_settled, self)
         self._raw_feed = ReaderFeed(reader, folder, "raw", self)
         self._result_feed = ReaderFeed(reader, folder, "result", self)
@@ -67,6 +71,7 @@ class Viewer(QWidget):
         layout.setSpacing(0)
         layout.addLayout(self._panes, 1)
         layout.addWidget(self.frame_bar)
+        layout.addWidget(self.trace)
 
     def _connect(self) -> None:
         state = self.state
@@ -102,18 +107,38 @@ class Viewer(QWidget):
         self.player.stop()
         self._meta, self._problem = meta, None
         self._landed, self._draft, self._draft_awaited = None, None, False
-        frame_map = FrameMap(0, 1, meta.frames, 0, 0, meta.height, meta.width)
-        self._raw_feed.set_source(FileSource(path, meta.dataset or None, frame_map, PictureKind.RAW))
+        self._raw_feed.set_source(_raw_source(path, meta))
         self._result_feed.set_source(None)
         self._pictures = dict.fromkeys(PaneKind)
-        calibration = None
-        if meta.pixel_size is not None and meta.pixel_unit is not None:
-            calibration = Calibration(meta.pixel_size[1], meta.pixel_unit)
-        for pane in (self.raw_pane, self.denoised_pane):
-            pane.set_calibration(calibration)
+        self._show_calibration(meta)
+        self.set_defects(NO_DEFECTS)
+        self.trace.show_columns(())
         self.state.show_movie(meta.frames, meta.height, meta.width)
         self._on_layout()
         self._refresh_soon.start()
+
+    def update_movie(self, path: str, meta: MovieMeta) -> None:
+        """The same movie, calibrated anew or grown: frame and place stay as they are. Another one is shown as such."""
+        shown = self._meta
+        if shown is None or (shown.path, shown.dataset, shown.shape[1:]) != (meta.path, meta.dataset, meta.shape[1:]):
+            self.show_movie(path, meta)
+            return
+        self._meta = meta
+        self._raw_feed.set_source(_raw_source(path, meta))
+        self._show_calibration(meta)
+        self.state.set_frames(meta.frames)
+        self._show_time()
+        self._refresh_soon.start()
+
+    def _show_calibration(self, meta: MovieMeta) -> None:
+        known = meta.pixel_size is not None and meta.pixel_unit is not None
+        calibration = Calibration(meta.pixel_size[1], meta.pixel_unit) if known else None
+        for pane in (self.raw_pane, self.denoised_pane):
+            pane.set_calibration(calibration)
+
+    def set_defects(self, defects: Defects) -> None:
+        """Mark bad pixels of the detector over the raw picture."""
+        self.raw_pane.view.set_defects(defects)
 
     def show_problem(self, error: ErrorInfo) -> None:
         """A movie that cannot be shown: say why and what to do."""
@@ -131,6 +156,8 @@ class Viewer(QWidget):
         self._raw_feed.set_source(None)
         self._result_feed.set_source(None)
         self._pictures = dict.fromkeys(PaneKind)
+        self.set_defects(NO_DEFECTS)
+        self.trace.show_columns(())
         self.state.show_movie(0, 0, 0)
         self._on_layout()
 
@@ -341,7 +368,16 @@ class Viewer(QWidget):
         for pane in (self.raw_pane, self.denoised_pane):
             pane.view.setAccessibleDescription(f"{pane.caption.full_text()}. {words}")
         seconds = frame_time_s(self._meta, self.state.frame) if self._meta is not None else None
-        self.frame_bar.show_time("" if seconds is None else f"{seconds:.3f} s")
+        parts = ["" if seconds is None else f"{seconds:.3f} s"]
+        dose = dose_of(self._meta).at(self.state.frame) if self._meta is not None else None
+        if dose is not None:
+            parts.append(self.tr("{0} e⁻/Å²").format(number_text(dose, 3)))
+        self.frame_bar.show_time(" · ".join(part for part in parts if part))
+
+
+def _raw_source(path: str, meta: MovieMeta) -> FileSource:
+    frame_map = FrameMap(0, 1, meta.frames, 0, 0, meta.height, meta.width)
+    return FileSource(path, meta.dataset or None, frame_map, PictureKind.RAW)
 
 
 def _covers(picture: Picture | None, visible: tuple[Region, int], frame: int, frame_map: FrameMap | None) -> bool:

@@ -9,6 +9,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPixmap
+    from PySide6.QtWidgets import QWidget
 
 STATES = (
     "empty",
@@ -23,8 +28,31 @@ STATES = (
     "failed",
     "silent",
     "interrupted",
+    "panel",
+    "unknown",
+    "broken_panel",
+    "tags",
+    "no_tags",
+    "survey",
+    "datasets",
+    "layout",
+    "holder",
+    "growing",
+    "read_only",
+    "export",
+    "exporting",
+    "exported",
+    "detector",
+    "found",
+    "defects",
 )
-SIZES = {"small": (1280, 800, 1.0), "small200": (1280, 800, 2.0), "4k": (3840, 2160, 1.0), "4k200": (1920, 1080, 2.0)}
+SIZES = {
+    "small": (1280, 800, 1.0),
+    "small200": (1280, 800, 2.0),
+    "4k": (3840, 2160, 1.0),
+    "4k200": (1920, 1080, 2.0),
+    "narrow": (924, 700, 1.0),
+}
 
 
 def settle(application: object, done: Callable[[], bool] = lambda: False, turns: int = 60) -> None:
@@ -37,6 +65,24 @@ def settle(application: object, done: Callable[[], bool] = lambda: False, turns:
         if done():
             break
     application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)  # type: ignore[attr-defined]
+
+
+def _picture(window: QWidget) -> QPixmap:
+    """The window with its dialogs on top of it, as a desktop would show them."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QColor, QPainter
+    from PySide6.QtWidgets import QDialog
+
+    shown = window.grab()
+    for dialog in window.findChildren(QDialog, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        if dialog.isVisible():
+            picture = dialog.grab()
+            painter = QPainter(shown)
+            place = window.rect().center() - dialog.rect().center()
+            painter.fillRect(dialog.rect().translated(place).adjusted(-1, -1, 1, 1), QColor("#707880"))
+            painter.drawPixmap(place, picture)
+            painter.end()
+    return shown
 
 
 def take(folder: Path, states: list[str], theme: str, size: str) -> None:
@@ -61,7 +107,7 @@ def take(folder: Path, states: list[str], theme: str, size: str) -> None:
             settle(application, turns=5)
             getattr(stories, f"tell_{state}")(window, parts, lambda: settle(application, turns=50))
             settle(application, turns=20)
-            window.grab().save(str(folder / f"{state}-{theme}-{size}.png"))
+            _picture(window).save(str(folder / f"{state}-{theme}-{size}.png"))
             window.workspace.runs.run = None
             window.close()
             window.deleteLater()

@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -18,6 +19,7 @@ from core.protocol.denoise import (
     EstimateRequest,
     EstimateResult,
     IntensityScale,
+    Notice,
     Plan,
     Quality,
     Region,
@@ -34,9 +36,20 @@ from core.protocol.engine import (
     JobStarted,
     ModelsListed,
 )
+from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard, TrainingRecord
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
-from core.protocol.reader import Described, Pixels, ReaderFailed
+from core.protocol.reader import (
+    Described,
+    Find,
+    HolderLogJoined,
+    LogColumn,
+    Pixels,
+    ReaderFailed,
+    Surveyed,
+    TagRow,
+    Tags,
+)
 from tests.qt import specimen
 
 PLAN = Plan(
@@ -108,6 +121,17 @@ def write_slot(scratch: Scratch, slot: int, pixels: np.ndarray) -> None:
         file.write(np.ascontiguousarray(pixels, dtype="<f4").tobytes())
 
 
+TAGS = (
+    TagRow(name="DocumentTags.ImageList.1.ImageTags.Microscope Info.Voltage", value="300000.0"),
+    TagRow(name="DocumentTags.ImageList.1.ImageTags.Microscope Info.Indicated Magnification", value="500000.0"),
+    TagRow(name="DocumentTags.ImageList.1.ImageTags.Acquisition.Device.Name", value="K3"),
+    TagRow(name="DocumentTags.ImageList.1.ImageTags.Acquisition.Parameters.Exposure (s)", value="0.04"),
+    TagRow(name="DocumentTags.ImageList.1.ImageTags.In-situ.Recorded.# Frames", value="240"),
+    TagRow(name="DocumentTags.ImageList.1.UniqueID", value="(1274, 55, 90012, 7)"),
+    TagRow(name="DocumentTags.Thumbnails.0.ImageIndex", value="0"),
+)
+
+
 class StandInReader(QObject):
     """Names decide: ``broken`` is refused, ``truncated`` lacks frames, ``denoised`` holds a result."""
 
@@ -122,6 +146,8 @@ class StandInReader(QObject):
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.forgotten: list[str] = []
         self.metas: dict[str, MovieMeta] = {}
+        self.datasets: dict[str, tuple[DatasetInfo, ...]] = {}
+        self.surveys: dict[tuple[str, ...], Surveyed] = {}
         self.hold = False
         self.held: list[Any] = []
         self.running = False
@@ -179,11 +205,46 @@ class StandInReader(QObject):
         if dataset is not None:
             found = found.model_copy(update={"dataset": dataset})
         info = DatasetInfo(key=found.dataset, title="movie", shape=found.shape, dtype=found.dtype)
-        self._answer(Described(id=number, meta=found, datasets=(info,)))
+        self._answer(Described(id=number, meta=found, datasets=self.datasets.get(path, (info,))))
+        return number
+
+    def survey(self, paths: Any) -> int:
+        paths = tuple(paths)
+        number = self._note("survey", {"paths": paths})
+        answer = self.surveys.get(paths)
+        if answer is None:
+            answer = Surveyed(id=0, finds=tuple(Find(path=path, files=1, file_bytes=1 << 20) for path in paths))
+        self._answer(answer.model_copy(update={"id": number}))
+        return number
+
+    def tags(self, path: str, dataset: str | None, *, search: str, most: int) -> int:
+        number = self._note("tags", {"path": path, "search": search})
+        rows = [row for row in TAGS if search.lower() in f"{row.name} {row.value}".lower()]
+        self._answer(Tags(id=number, rows=tuple(rows[:most]), total=len(rows)))
+        return number
+
+    def holder_log(self, path: str, dataset: str | None, *, log: str, offset_s: float, entered: Any) -> int:
+        number = self._note("holder_log", {"path": path, "log": log, "offset_s": offset_s, "entered": entered})
+        if "broken" in log:
+            what, advice = "No table of times and numbers was found in this log.", "Export it as CSV."
+            error = ErrorInfo(code="malformed", what=what, path=log, advice=advice)
+            self._answer(ReaderFailed(id=number, error=error))
+            return number
+        frames = range(specimen.FRAMES)
+        heat = tuple(25 + 575 / (1 + np.exp((90 - frame) / 12)) + 2 * np.sin(frame) for frame in frames)
+        gas = tuple(None if 140 <= frame < 170 else 12.5 + 0.01 * frame for frame in frames)
+        columns = (
+            LogColumn(name="Temperature", unit="°C", values=heat),
+            LogColumn(name="Pressure", unit="mbar", values=gas),
+        )
+        said = "Joined by date and time: 240 of 240 frames have a value."
+        self._answer(HolderLogJoined(id=number, columns=columns, frames_covered=240, said=said))
         return number
 
     def _frame(self, path: str, frame: int) -> np.ndarray:
         height, width = self.metas[path].shape[1:] if path in self.metas else (specimen.HEIGHT, specimen.WIDTH)
+        if Path(path).name == "mask.tif":
+            return specimen.mask(height, width)
         make = specimen.denoised if "denoised" in Path(path).name else specimen.raw
         return make(frame, height, width)
 
@@ -291,7 +352,7 @@ class StandInEngine(QObject):
 
     def cancel(self, identity: int) -> None:
         self.cancelled.append(identity)
-        if self.answer_cancel and isinstance(self.jobs.get(identity), DenoiseRequest):
+        if self.answer_cancel and isinstance(self.jobs.get(identity), DenoiseRequest | ExportRequest | DetectorRequest):
             self._say(JobCancelled(id=identity, finished=0))
 
     def stop_now(self) -> None:
@@ -381,6 +442,52 @@ class StandInEngine(QObject):
             quality=quality,
         )
         self.event_received.emit(JobDone(id=number, result=result))
+
+    def side_job(self) -> tuple[int, ExportRequest | DetectorRequest]:
+        """The newest job beside the runs."""
+        found = ((n, j) for n, j in reversed(self.jobs.items()) if isinstance(j, ExportRequest | DetectorRequest))
+        return next(found)
+
+    def progress_side(self, stage: str, done: int, total: int, eta_s: float | None = None) -> None:
+        number, _ = self.side_job()
+        self.event_received.emit(JobProgress(id=number, stage=stage, done=done, total=total, eta_s=eta_s))
+
+    def finish_export(self, notices: tuple[Notice, ...] = ()) -> None:
+        number, job = self.side_job()
+        assert isinstance(job, ExportRequest)
+        result = ExportResult(
+            output=job.output,
+            format="mp4",
+            frames=240,
+            height=512,
+            width=1024,
+            file_bytes=12_400_000,
+            seconds=14.0,
+            notices=notices,
+        )
+        self.event_received.emit(JobDone(id=number, result=result))
+
+    def finish_detector(self, written: bool = True) -> None:
+        number, job = self.side_job()
+        assert isinstance(job, DetectorRequest)
+        result = DetectorResult(
+            frames=200,
+            dead=14,
+            hot=22,
+            unstable=3,
+            hits=188,
+            hits_per_frame=0.94,
+            pattern_rms=1.83,
+            pattern_share=0.12,
+            mask=f"{job.output}/mask.tif" if written else None,
+            pattern=f"{job.output}/pattern.tif" if written else None,
+            table=f"{job.output}/defects.csv" if written else None,
+        )
+        self.event_received.emit(JobDone(id=number, result=result))
+
+    def fail_side(self, error: ErrorInfo) -> None:
+        number, _ = self.side_job()
+        self.event_received.emit(JobFailed(id=number, error=error))
 
     def fail(self, error: ErrorInfo, finished: int = 0) -> None:
         number, _ = self.denoise_job()

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.actions.action_info import ActionId
+from app.detector.detector_dialog import DetectorDialog
+from app.exporting.export_dialog import ExportDialog
 from app.parts import Parts
+from app.project_browser.entries import MovieEntry
 from app.project_browser.memory import Memory
 from app.scratch import ScratchFolder
 from app.settings.keeper import SettingsKeeper
 from app.window import MainWindow
 from core.projects import open_or_begin
 from core.protocol.base import ErrorInfo
-from tests.qt.stand_ins import StandInEngine, StandInReader
+from core.protocol.movie import DatasetInfo, Issue, Segment
+from core.protocol.reader import Find, Surveyed
+from tests.qt.stand_ins import StandInEngine, StandInReader, meta
 
 Wait = Callable[[], None]
 MOVIE = "/data/session 12/NiO particle 300 kV 0001.dm4"
@@ -116,6 +121,198 @@ def tell_failed(window: MainWindow, parts: Parts, wait: Wait) -> None:
 def tell_silent(window: MainWindow, parts: Parts, wait: Wait) -> None:
     tell_run(window, parts, wait)
     parts.engine.silent.emit()
+    wait()
+
+
+RICH = {
+    "exposure_s": 0.0396,
+    "counts_per_electron": 20.0,
+    "voltage_kv": 300.0,
+    "magnification": 500_000.0,
+    "detector": "K3 (counting)",
+    "date": "2024-05-17T14:03:22",
+    "scanned": False,
+    "start_unix_s": 1_715_954_602.0,
+    "file_count": 3,
+    "file_bytes": 125_829_120,
+    "segments": (
+        Segment(start=0, stop=150),
+        Segment(start=150, stop=240, reason="4 frames dropped"),
+    ),
+    "issues": (
+        Issue(level="info", code="frames-dropped", text="The camera dropped 4 frames after frame 150."),
+        Issue(level="warning", code="calibration", text="Two calibrations differ: the one of the image is used."),
+    ),
+}
+
+
+def _rich(window: MainWindow, parts: Parts, wait: Wait, **changes: object) -> MovieEntry:
+    parts.reader.metas[MOVIE] = meta(MOVIE, **(RICH | changes))
+    tell_movie(window, parts, wait)
+    return window.library.entries[0]
+
+
+def tell_panel(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _rich(window, parts, wait)
+    window.inside.side.setCurrentIndex(1)
+    wait()
+    row = window.inside.movie_panel.rows["pixel_size"]
+    row.edit.setText("0.0212 nm")
+    row.edit.setModified(True)
+    row.edit.editingFinished.emit()
+    row = window.inside.movie_panel.rows["voltage_kv"]
+    row.edit.setText("high")
+    row.edit.setModified(True)
+    row.edit.editingFinished.emit()
+    wait()
+
+
+def tell_unknown(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_movie(window, parts, wait)
+    window.inside.side.setCurrentIndex(1)
+    window.browser.select(window.library.entries[3])
+    wait()
+
+
+def tell_broken_panel(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_broken(window, parts, wait)
+    window.inside.side.setCurrentIndex(1)
+    wait()
+
+
+def tell_tags(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _rich(window, parts, wait)
+    window.inside.side.setCurrentIndex(2)
+    wait()
+
+
+def tell_no_tags(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_tags(window, parts, wait)
+    window.inside.tags.search.setText("defocus")
+    wait()
+
+
+def tell_survey(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_movie(window, parts, wait)
+    top = "/data/session 13"
+    finds = (
+        Find(
+            path=f"{top}/Capture 4",
+            kind="in-situ",
+            files=36_000,
+            file_bytes=302_000_000_000,
+            said="An in-situ recording of 36,000 DM4 files: one movie of 36,000 frames",
+        ),
+        Find(
+            path=f"{top}/tomo",
+            dataset="tilt_*.tif",
+            kind="images",
+            files=120,
+            file_bytes=1_006_632_960,
+            said="120 numbered TIFF images: one movie of 120 frames",
+        ),
+        *(Find(path=f"{top}/Pt {n:02d}.dm4", file_bytes=251_658_240, said="a DM4 file") for n in range(1, 13)),
+    )
+    said = "14 movies in this folder: 1 recording of 36,000 files, 1 series of 120 images and 12 DM4 files."
+    parts.reader.surveys[(top,)] = Surveyed(id=0, finds=finds, folders=4, skipped=7, said=said)
+    window.open_paths([top])
+    wait()
+
+
+def tell_datasets(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    path = "/data/session 12/Velox 1422.emd"
+    keys = ("Data/Image/1a/Data", "Data/Image/2b/Data", "Data/Image/3c/Data")
+    infos = [
+        DatasetInfo(key=key, title=title, shape=(240, 512, 512), dtype="uint16")
+        for key, title in zip(keys, ("HAADF", "BF-S", "DF4-A"), strict=True)
+    ]
+    infos.append(DatasetInfo(key="fft", title="FFT", shape=(512, 512), dtype="complex64", refusal="Complex numbers."))
+    why = "A spectrum image: its third axis is energy. Quietbeam shows movies."
+    infos.append(DatasetInfo(key="eds", title="EDS map", shape=(256, 256, 4096), dtype="uint8", refusal=why))
+    parts.reader.metas[path] = meta(path, format="Velox EMD", dataset=keys[0], scanned=True)
+    parts.reader.datasets[path] = tuple(infos)
+    window.open_paths([path])
+    wait()
+    window.inside.dialogs.ask_dataset()
+    wait()
+
+
+def tell_layout(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    path = "/data/session 12/cut broken.dm4"
+    window.open_paths([path])
+    wait()
+    window.inside.side.setCurrentIndex(1)
+    window.inside.dialogs.ask_layout()
+    wait()
+
+
+def tell_holder(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _rich(window, parts, wait)
+    window.inside.side.setCurrentIndex(1)
+    window.inside.care.set_holder_log("/data/session 12/heating 1403.csv")
+    window.viewer.state.set_frame(96)
+    wait()
+
+
+def tell_growing(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    entry = _rich(window, parts, wait, issues=())
+    parts.reader.metas[MOVIE] = meta(MOVIE, **(RICH | {"frames": 812, "declared_frames": 812, "issues": ()}))
+    window.library.poll(entry)
+    wait()
+
+
+def tell_read_only(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    what = "There is no permission to write here."
+    parts.engine.estimate_error = ErrorInfo(code="no-permission", what=what, path="/data/session 12")
+    tell_movie(window, parts, wait)
+    wait()
+    parts.engine.estimate_error = None
+    window.panel.first.setValue(2)
+    window.panel.sum.setValue(2)
+    wait()
+
+
+def tell_export(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    parts.reader.metas[MOVIE] = meta(MOVIE, **RICH)
+    tell_done(window, parts, wait)
+    dialog = window.inside.dialogs.ask_export()
+    dialog.form.format.setCurrentIndex(4)
+    dialog.form.what.setCurrentIndex(2)
+    wait()
+
+
+def tell_exporting(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_export(window, parts, wait)
+    window.findChild(ExportDialog).start.click()
+    parts.engine.progress_side("Writing frames", 93, 240, 12.0)
+    wait()
+
+
+def tell_exported(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_exporting(window, parts, wait)
+    parts.engine.finish_export()
+    wait()
+
+
+def tell_detector(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _rich(window, parts, wait)
+    dialog = window.inside.dialogs.ask_detector()
+    dialog.gain.set_path("/data/references/gain 2024-05-16.dm4")
+    wait()
+
+
+def tell_found(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_detector(window, parts, wait)
+    window.findChild(DetectorDialog).look.click()
+    parts.engine.finish_detector()
+    wait()
+
+
+def tell_defects(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_found(window, parts, wait)
+    window.findChild(DetectorDialog)._on_accepted()
+    wait()
+    window.viewer.state.set_zoom(2.0)
     wait()
 
 

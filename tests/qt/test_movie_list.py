@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.project_browser.folder_scan import is_movie_name
 from app.project_browser.row_model import Role
 from core.protocol.movie import DatasetInfo
 from core.protocol.reader import Described
@@ -133,11 +131,6 @@ def test_rows_keep_the_law_of_models(desk: Desk) -> None:
     desk.window.workspace.remove_current()
     assert desk.window.browser.rows.rowCount() == 2
     tester.deleteLater()
-
-
-@pytest.mark.parametrize(("name", "taken"), [("a.DM4", True), (".a.dm4", False), ("a.txt", False), ("b.mrcs", True)])
-def test_movies_in_folders_are_known_by_suffix(name: str, taken: bool) -> None:
-    assert is_movie_name(name) is taken
 
 
 def test_a_reader_that_dies_over_one_file_leaves_the_others(fake_desk: Callable[..., Desk], qtbot: QtBot) -> None:

@@ -1,0 +1,39 @@
+"""What was found of a detector, in words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from app.words import count_text, frames_text, number_text
+from core.protocol.clean_up import DetectorResult
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("findings", text)
+
+
+def findings_text(result: DetectorResult) -> tuple[str, str]:
+    """(sentences, level of the worst notice)."""
+    lines = [
+        _tr("In {0}: {1} dead, {2} hot, {3} unstable pixels; {4} X-ray hits, {5} a frame.").format(
+            frames_text(result.frames),
+            count_text(result.dead),
+            count_text(result.hot),
+            count_text(result.unstable),
+            count_text(result.hits),
+            number_text(result.hits_per_frame, 2),
+        )
+    ]
+    if result.pattern_rms is None:
+        lines.append(_tr("Whether the camera adds a fixed pattern cannot be told from this movie."))
+    elif result.pattern_share is None:
+        lines.append(_tr("Fixed pattern: {0} stored units.").format(number_text(result.pattern_rms, 3)))
+    else:
+        told = _tr("Fixed pattern: {0} stored units, {1} % of a frame's noise.")
+        lines.append(told.format(number_text(result.pattern_rms, 3), number_text(100 * result.pattern_share, 2)))
+    worst = ""
+    for notice in result.notices:
+        if notice.level != "info":
+            lines.append(notice.text)
+            worst = notice.level
+    return "\n".join(lines), worst
