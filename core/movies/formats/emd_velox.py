@@ -207,7 +207,7 @@ def _series(reader: _JsonReader, first: bytes, told: dict[str, Any], frames: int
     if frames > _MOST_FRAMES_READ:
         start, end = _stamp(first), _stamp(reader.whole(frames - 1))
         if start is not None and end is not None and end > start:
-            interval = (end - start) / (frames - 1)
+            interval = (end - start) / (frames - 1) / 1e6
         return {"frame_interval_s": interval}
     stamps_of, sizes = [_stamp(first)], [_size(first)]
     for frame in range(1, frames):
@@ -222,7 +222,7 @@ def _series(reader: _JsonReader, first: bytes, told: dict[str, Any], frames: int
     known: dict[str, Any] = {"frame_interval_s": interval, "segments": segments_of(frames, None, breaks)}
     stamps = [stamp for stamp in stamps_of if stamp is not None]
     if len(stamps) == frames and stamps[-1] > stamps[0]:
-        times = tuple(stamp - stamps[0] for stamp in stamps)
+        times = tuple((stamp - stamps[0]) / 1e6 for stamp in stamps)
         known["segments"] = segments_of(frames, times, breaks)
         even = even_interval(times)
         known["frame_interval_s"] = even
@@ -236,10 +236,10 @@ def _is_scanned(told: dict[str, Any]) -> bool:
     return text(inner(_detector(told, name, ""), "DetectorType")) == "ScanningDetector"
 
 
-def _stamp(raw: bytes) -> float | None:
-    """When a frame was taken, in s since 1970; the camera tells microseconds."""
+def _stamp(raw: bytes) -> int | None:
+    """When a frame was taken, in microseconds since 1970, as the camera tells it."""
     found = _TIME_STAMP.search(raw)
-    return int(found.group(1)) / 1e6 if found else None
+    return int(found.group(1)) if found else None
 
 
 def _size(raw: bytes) -> bytes:

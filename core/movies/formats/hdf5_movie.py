@@ -139,7 +139,9 @@ def _frames_axis(found: Found, kept: list[int], names: list[str], others: set[in
         single = [axis for axis in kept if chunks[axis] == 1 and found.layout.shape[axis] > 1]
         if len(single) == 1:
             return single[0]
-    return kept[0]
+    height, width, last = (found.layout.shape[axis] for axis in kept)
+    # Detectors are square more often than their width is the number of frames.
+    return kept[2] if height == width != last else kept[0]
 
 
 def entry_of(file: RandomAccessFile, found: Found, key: str | None = None) -> Entry:
