@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.movies.clock import read_date_and_time
-from core.movies.errors import Malformed
+from core.movies.errors import Malformed, MovieError
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
 from core.movies.formats.eer_pages import Coding, EventFile, read_pages
@@ -116,11 +116,19 @@ def _default(file: RandomAccessFile, events: EventFile) -> int:
     """How many raw frames to add up: for about 0.7 electrons a pixel, but no more than 40, nor than there are."""
     dose = _raw_dose(events)
     if dose is None:
-        middle = events.streams[len(events.streams) // 2]
-        counted = _add(file, events, [middle], np.dtype(np.uint8))
-        dose = float(counted.mean(dtype=np.float64))
+        dose = _counted_dose(file, events)
     wanted = round(_WANTED_DOSE / dose) if dose > 0 else _USUAL_GROUP
     return max(1, min(wanted, _USUAL_GROUP, len(events.streams)))
+
+
+def _counted_dose(file: RandomAccessFile, events: EventFile) -> float:
+    """Electrons a pixel of the middle raw frame; 0 if it can't be decoded."""
+    try:
+        counted = _add(file, events, events.streams[len(events.streams) // 2 :][:1], np.dtype(np.uint8))
+    except MovieError:
+        # The movie opens all the same; whoever reads that frame is told.
+        return 0.0
+    return float(counted.mean(dtype=np.float64))
 
 
 def _open(file: RandomAccessFile, events: EventFile, group: int, info: DatasetInfo, default: bool) -> Opened:
@@ -210,7 +218,7 @@ def _tags(events: EventFile) -> dict[str, Any]:
 def _add(
     file: RandomAccessFile,
     events: EventFile,
-    streams: tuple[tuple[int, int], ...] | list[tuple[int, int]],
+    streams: tuple[tuple[int, int], ...],
     dtype: np.dtype[Any],
 ) -> NDArray[Any]:
     """Raw frames added up."""
