@@ -48,7 +48,9 @@ class Captions:
             self._log = tuple(column for column in columns if not wanted or column.name in wanted)
             self.notices.append(Notice(level="info", code="holder-log", text=said))
         shown = [self._times[frame] for frame in frames] if self._times is not None else [0.0]
-        self._time_decimals = _decimals([later - earlier for earlier, later in pairwise(shown)], shown[-1])
+        # A single frame is told as exactly as its neighbours would be.
+        steps = shown if len(shown) > 1 else (self._times or shown)
+        self._time_decimals = _decimals([later - earlier for earlier, later in pairwise(steps)], shown[-1])
         self._long = shown[-1] >= _LONG_S
 
     def _missing(self, code: str, what: str) -> None:
@@ -62,7 +64,7 @@ class Captions:
             out.append(time_text(self._times[frame], self._time_decimals, self._long))
         if self._dose is not None and self._dose.per_frame_a2 is not None:
             per_frame, so_far = self._dose.per_frame_a2, self._dose.at(frame) or 0.0
-            out.append(f"{so_far:.{_dose_decimals(per_frame, so_far)}f} e⁻/Å²")
+            out.append(f"{so_far:.{_dose_decimals(per_frame, so_far)}f} e/Å²")
         if self._overlay.frame_number:
             out.append(f"frame {frame}")
         for column in self._log:

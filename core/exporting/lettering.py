@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from core.exporting.marks import Ink, Mark, Text
 
 FONT_NAME = "DejaVu Sans"
-_FONT_FILE = "DejaVuSans.ttf"
+# Bold: thin strokes such as that of ⁻¹ vanish in a small or noisy picture.
+_FONT_FILE = "DejaVuSans-Bold.ttf"
 _SHADES: dict[Ink, tuple[int, int]] = {"light": (255, 0), "dark": (0, 255)}
 
 
@@ -35,7 +36,7 @@ def text_width(text: str, size: int) -> float:
 
 def outline(size: int) -> int:
     """Thickness of the outline in px: it keeps a mark legible where the picture is as light, or as dark, as the ink."""
-    return max(1, round(size / 14))
+    return max(1, round(size / 9))
 
 
 def draw(picture: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint8]:
