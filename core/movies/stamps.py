@@ -65,7 +65,7 @@ def read_stamps(
 
     first = range(frames) if frames <= MOST_READ else np.linspace(0, frames - 1, _FIRST_READ).round().astype(int)
     if frames < 1 or not all(read(int(frame)) for frame in first):
-        return Stamped(segments=segments_of(frames, None, breaks))
+        return Stamped(start=known.get(0), segments=segments_of(frames, None, breaks))
     start = known[0]
     if frames > MOST_READ and not _look_closer(known, read):
         return Stamped(start=start, segments=segments_of(frames, None, breaks))
