@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from core import __version__
+from core.cli import clean_up_options as clean_up
 from core.cli import convert_options as typed
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -94,6 +95,11 @@ def denoise(
         typer.Option(help="How values are stored; uint16 with a linear scale that Fiji shows, half the size."),
     ] = "float32",
     settings: SetOption = None,
+    dark: clean_up.Dark = None,
+    gain_reference: clean_up.GainReference = None,
+    defects: clean_up.Defects = None,
+    pattern: clean_up.Pattern = None,
+    no_xrays: clean_up.NoXrays = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result if it exists.")] = False,
     no_resume: Annotated[
         bool, typer.Option("--no-resume", help="Begin anew instead of going on with an interrupted run.")
@@ -121,6 +127,7 @@ def denoise(
             dataset=dataset,
             dtype=dtype,
             settings=tuple(settings or ()),
+            clean_up=clean_up.clean_up_of(dark, gain_reference, defects, pattern, no_xrays),
             overwrite=overwrite,
             resume=not no_resume,
             json=json,
@@ -178,6 +185,38 @@ def convert(
     from core.cli.convert import run_convert
 
     run_convert(options)
+
+
+@app.command()
+def detector(
+    file: FileArgument,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Write mask, list and pattern here.")
+    ] = None,
+    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    frames_used: Annotated[int, typer.Option(min=3, help="Read so many frames at most, evenly spread.")] = 200,
+    dark: clean_up.Dark = None,
+    gain_reference: clean_up.GainReference = None,
+    dataset: DatasetOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look for dead, hot and unstable pixels, X-ray hits and a camera's fixed pattern; the movie is left as it is."""
+    from core.cli.detector import DetectorOptions, run_detector
+
+    run_detector(
+        DetectorOptions(
+            file=file,
+            output=output,
+            frames=frames,
+            frames_used=frames_used,
+            dark=dark,
+            gain=gain_reference,
+            dataset=dataset,
+            overwrite=overwrite,
+            json=json,
+        )
+    )
 
 
 @models_app.command("list")

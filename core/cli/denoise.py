@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from core.models import ModelStore
 from core.movies import open_movie
 from core.movies.writers import result_format
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, FrameRange, Quality
 
 
@@ -39,6 +40,7 @@ class DenoiseOptions:
     dataset: str | None = None
     dtype: Literal["float32", "uint16"] = "float32"
     settings: tuple[str, ...] = ()
+    clean_up: CleanUp = field(default_factory=CleanUp)
     overwrite: bool = False
     resume: bool = True
     json: bool = False
@@ -98,6 +100,7 @@ def _request(options: DenoiseOptions) -> DenoiseRequest:
         black_level=options.black_level,
         dtype=options.dtype,
         entered=entered_from(options.settings),
+        clean_up=options.clean_up,
         overwrite=options.overwrite,
         resume=options.resume,
     )

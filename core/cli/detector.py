@@ -1,0 +1,92 @@
+"""``quietbeam detector``: dead, hot and unstable pixels, hits and the fixed pattern of a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from core.cli.parsing import parse_frames
+from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import DetectorRequest, DetectorResult
+from core.protocol.denoise_parts import FrameRange
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """What was typed."""
+
+    file: Path
+    output: Path | None = None
+    frames: str | None = None
+    frames_used: int = 200
+    dark: Path | None = None
+    gain: Path | None = None
+    dataset: str | None = None
+    overwrite: bool = False
+    json: bool = False
+
+
+def run_detector(options: DetectorOptions) -> None:
+    """Look for defects and say what was found; JSON is a `DetectorResult`."""
+    with errors_told(options.json):
+        request = DetectorRequest(
+            source=str(options.file),
+            dataset=options.dataset,
+            output=None if options.output is None else str(options.output),
+            frames=FrameRange() if options.frames is None else parse_frames(options.frames),
+            frames_used=options.frames_used,
+            dark=None if options.dark is None else str(options.dark),
+            gain=None if options.gain is None else str(options.gain),
+            overwrite=options.overwrite,
+        )
+        result = _look(request, options.json)
+    if options.json:
+        print_json(result)
+    else:
+        print_result(stdout(), result)
+
+
+def _look(request: DetectorRequest, as_json: bool) -> DetectorResult:
+    # scipy is loaded only now: a wrong argument is told at once.
+    from core.cli.listening import Listener
+    from core.denoising.context import Cancelled
+    from core.jobs.detector import run
+
+    listener = Listener(stderr())
+    try:
+        with listener.listening():
+            return run(request, listener)
+    except (Cancelled, KeyboardInterrupt) as error:
+        info = ErrorInfo(code="cancelled", what="Stopped; nothing was written.")
+        stderr().print(info.sentence())
+        if as_json:
+            print_json({"error": info.model_dump(mode="json")})
+        raise typer.Exit(STOPPED) from error
+
+
+def print_result(out: Console, result: DetectorResult) -> None:
+    """Say what was found and where it lies."""
+    pattern = "not told"
+    if result.pattern_rms is not None:
+        share = "" if result.pattern_share is None else f", {100 * result.pattern_share:.2g} % of one frame's noise"
+        pattern = f"{result.pattern_rms:.3g} stored units{share}" if result.pattern_rms else "none found"
+    rows = [
+        ("Frames", f"{result.frames} read"),
+        ("Dead", f"{result.dead} pixels"),
+        ("Hot", f"{result.hot} pixels"),
+        ("Unstable", f"{result.unstable} pixels"),
+        ("Hits", f"{result.hits}, {result.hits_per_frame:.2g} a frame"),
+        ("Pattern", pattern),
+        ("Mask", result.mask),
+        ("Pixels", result.table),
+        ("Pattern as", result.pattern),
+    ]
+    for name, value in rows:
+        if value is not None:
+            out.print(f"{name:<12}{value}")
+    if result.mask is not None:
+        out.print(f"Use it: quietbeam denoise FILE --defects {result.mask}")
