@@ -25,7 +25,7 @@ _ASKING_S = 15.0
 _ENDING_S = 600.0
 # In the order of liking; each with the options that give a good picture.
 _H264: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("libx264", ("-preset", "medium", "-crf", "16", "-tune", "grain")),
+    ("libx264", ("-preset", "medium", "-crf", "18")),
     ("h264_videotoolbox", ("-b:v", "20M")),
     ("h264_mf", ("-b:v", "20M")),
     ("libopenh264", ("-b:v", "20M")),
