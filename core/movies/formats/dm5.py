@@ -13,7 +13,7 @@ from core.movies.format import Entry, Opened
 from core.movies.formats import gatan_raw, hdf5_file
 from core.movies.formats.dm_settings import known
 from core.movies.formats.dm_tags import TagTree, Value
-from core.movies.formats.hdf5_file import Tree, attributes
+from core.movies.formats.hdf5_file import Container
 from core.movies.formats.hdf5_layout import Layout, layout_of
 from core.movies.formats.hdf5_movie import Axis, Found, entry_of, kept_axes
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
@@ -22,16 +22,16 @@ NAME = "DM5"
 _MOST_RECORDED = 1 << 31
 
 
-def entries(file: RandomAccessFile, container: Any, tree: Tree) -> list[Entry] | None:
+def entries(file: RandomAccessFile, container: Container) -> list[Entry] | None:
     """The images of a DM5 file; None if it is none."""
     images = [
         path
-        for path in tree.datasets
+        for path in container.tree.datasets
         if path.startswith("ImageList/") and path.endswith("/ImageData/Data") and path.count("/") == 3
     ]
     if not images:
         return None
-    tags = tags_of(container, tree)
+    tags = tags_of(container)
     thumbnails = {tags.integer(f"Thumbnails.{place}.ImageIndex") for place in tags.indices("Thumbnails")}
     shown = [path for path in images if _index(path) not in thumbnails] or images
     return [_entry(file, container, tags, path) for path in shown]
@@ -47,12 +47,12 @@ def _plain(name: str) -> str:
     return name[1:-1] if name.startswith("[") and name.endswith("]") else name
 
 
-def tags_of(container: Any, tree: Tree) -> TagTree:
+def tags_of(container: Container) -> TagTree:
     """All attributes as the tags that a DM4 would hold."""
     found = TagTree(version=5, order="<")
-    for group in tree.groups:
+    for group in container.tree.groups:
         path = ".".join(_plain(part) for part in group.split("/") if part)
-        for name, item in attributes(container[group or "/"]).items():
+        for name, item in container.attributes(group).items():
             value = _value(item)
             if value is not None:
                 found.values[f"{path}.{_plain(name)}" if path else _plain(name)] = value
@@ -69,15 +69,15 @@ def _value(item: Any) -> Value | None:
     return None
 
 
-def _entry(file: RandomAccessFile, container: Any, tags: TagTree, path: str) -> Entry:
-    layout = layout_of(container[path], path)
+def _entry(file: RandomAccessFile, container: Container, tags: TagTree, path: str) -> Entry:
+    layout = layout_of(container.dataset(path), path)
     image = ".".join(_plain(part) for part in path.split("/")[:2])
     title = tags.text(f"{image}.Name").strip("/")
     units = [tags.text(f"{image}.ImageData.Calibrations.Dimension.{axis}.Units") for axis in _axes(layout)]
     kept = kept_axes(layout.shape)
     numbers = tuple(len(layout.shape) - 1 - axis for axis in kept)
 
-    def fields(_container: Any, frames: int) -> dict[str, Any]:
+    def fields(_container: Container, frames: int) -> dict[str, Any]:
         told = known(tags, image, numbers, frames, layout.shape[kept[0]] if len(kept) == 3 else 1)
         return told | {"extra_issues": tuple(_issues(tags, image, layout))}
 
@@ -96,8 +96,8 @@ def _axes(layout: Layout) -> Iterator[int]:
     return reversed(range(len(layout.shape)))
 
 
-def _tags(container: Any) -> dict[str, Any]:
-    return dict(tags_of(container, hdf5_file.walk(container)).values)
+def _tags(container: Container) -> dict[str, Any]:
+    return dict(tags_of(container).values)
 
 
 def _recorded(tags: TagTree, image: str) -> int:
@@ -141,5 +141,5 @@ def _recording(file: RandomAccessFile, tags: TagTree, image: str, layout: Layout
 
 
 def _tags_later(path: str) -> dict[str, Any]:
-    with RandomAccessFile(path) as file, hdf5_file.opened(file) as (container, _):
+    with RandomAccessFile(path) as file, hdf5_file.opened(file) as container:
         return _tags(container)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.movies.formats.hdf5_file import Tree, attributes, number, text, value
+from core.movies.formats.hdf5_file import Container, number, text
 from core.movies.formats.hdf5_layout import Layout, layout_of
 from core.movies.formats.hdf5_movie import Axis, Found
 from core.movies.formats.hdf5_source import Axes
@@ -16,34 +16,34 @@ NAME = "Berkeley EMD"
 _DATA = ("data", "datacube", "realslice", "diffractionslice", "counted_datacube")
 
 
-def found_in(container: Any, tree: Tree) -> list[Found] | None:
+def found_in(container: Container) -> list[Found] | None:
     """The arrays of a Berkeley EMD file; None if it is none."""
-    groups = [path for path in tree.groups if path and "emd_group_type" in container[path].attrs]
+    groups = [path for path in container.tree.groups if path and "emd_group_type" in container.attributes(path)]
     found = []
     for group in groups:
         for name in _DATA:
-            if f"{group}/{name}" in tree.datasets:
-                found.append(_found(container, tree, group, f"{group}/{name}"))
+            if f"{group}/{name}" in container.tree.datasets:
+                found.append(_found(container, group, f"{group}/{name}"))
                 break
     return found or None
 
 
-def _found(container: Any, tree: Tree, group: str, path: str) -> Found:
-    layout = layout_of(container[path], path)
-    first = 0 if f"{group}/dim0" in tree.datasets else 1
+def _found(container: Container, group: str, path: str) -> Found:
+    layout = layout_of(container.dataset(path), path)
+    first = 0 if f"{group}/dim0" in container.tree.datasets else 1
     axes = []
     labels = None
     for place in range(len(layout.shape)):
         name = f"{group}/dim{place + first}"
-        if name not in tree.datasets:
+        if name not in container.tree.datasets:
             axes.append(Axis())
-        elif container[name].dtype.kind in "OS":
+        elif container.dataset(name).dtype.kind in "OS":
             # Pictures by name: this axis steps through them.
             labels = place
             axes.append(Axis())
         else:
             axes.append(_axis(container, name, layout.shape[place]))
-    title = text(attributes(container[group]).get("name")) or group.rsplit("/", 1)[-1]
+    title = text(container.attributes(group).get("name")) or group.rsplit("/", 1)[-1]
     return Found(layout, NAME, title, tuple(axes), _by_labels(layout, labels), None, lambda opened, _: _known(opened))
 
 
@@ -54,9 +54,9 @@ def _by_labels(layout: Layout, labels: int | None) -> Axes | None:
     return Axes(left[0], left[1], labels)
 
 
-def _axis(container: Any, path: str, size: int) -> Axis:
-    told = attributes(container[path])
-    values = value(container, path)
+def _axis(container: Container, path: str, size: int) -> Axis:
+    told = container.attributes(path)
+    values = container.value(path)
     numbers = (
         tuple(item for entry in values if (item := number(entry)) is not None) if isinstance(values, tuple) else ()
     )
@@ -69,8 +69,8 @@ def _axis(container: Any, path: str, size: int) -> Axis:
     return Axis(name, unit, None, numbers if len(numbers) == size else ())
 
 
-def _known(container: Any) -> dict[str, Any]:
-    microscope = attributes(container["microscope"]) if "microscope" in container else {}
+def _known(container: Container) -> dict[str, Any]:
+    microscope = container.attributes("microscope")
     voltage = number(microscope.get("voltage")) or number(microscope.get("accelerating_voltage"))
     magnification = number(microscope.get("magnification"))
     return {

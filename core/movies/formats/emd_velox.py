@@ -11,13 +11,11 @@ from urllib.parse import unquote
 
 from core.movies.files import RandomAccessFile
 from core.movies.formats.hdf5_file import (
-    Tree,
-    all_tags,
+    Container,
     inner,
     number,
     read_json,
     text,
-    value,
 )
 from core.movies.formats.hdf5_layout import ChunkIndex, Layout, index_of, layout_of
 from core.movies.formats.hdf5_movie import Found
@@ -39,28 +37,28 @@ _TIME_STAMP = re.compile(rb'Detectors\[[^\]"]*\]\.TimeStamp"\s*:\s*\{[^}]*"value
 _PIXEL_SIZE = re.compile(rb'"PixelSize"\s*:\s*\{[^}]*"width"\s*:\s*"([^"]{1,40})"')
 
 
-def found_in(file: RandomAccessFile, container: Any, tree: Tree) -> list[Found] | None:
+def found_in(file: RandomAccessFile, container: Container) -> list[Found] | None:
     """The images and spectra of a Velox file; None if it is none."""
-    images = [path for path in tree.datasets if _IMAGE.fullmatch(path)]
-    spectra = [path for path in tree.datasets if _SPECTRA.fullmatch(path)]
-    version = read_json(text(value(container, "Version")))
+    images = [path for path in container.tree.datasets if _IMAGE.fullmatch(path)]
+    spectra = [path for path in container.tree.datasets if _SPECTRA.fullmatch(path)]
+    version = read_json(text(container.value("Version")))
     if not images and not (spectra and version.get("format") == "Velox"):
         return None
-    names = _names(container, tree)
+    names = _names(container)
     found = []
     for path in images:
-        layout = layout_of(container[path], path)
+        layout = layout_of(container.dataset(path), path)
         frames = Frames(file, path.removesuffix("/Data"))
         title = names.get(f"/{frames.group}") or frames.detector(container) or frames.group.rsplit("/", 1)[-1]
         roles = Axes(0, 1, 2) if len(layout.shape) == 3 else None
         found.append(Found(layout, NAME, title, (), roles, None, frames.known, frames.tags))
     for path in spectra:
         kind = path.split("/")[1]
-        found.append(Found(layout_of(container[path], path), NAME, kind, refusal=_EDS))
+        found.append(Found(layout_of(container.dataset(path), path), NAME, kind, refusal=_EDS))
     return found
 
 
-def _names(container: Any, tree: Tree) -> dict[str, str]:
+def _names(container: Container) -> dict[str, str]:
     """What the operations and displays call the data that they show, by path."""
     names: dict[str, str] = {}
     # What is computed (DPC, sums) is named by its operation or by its display, detectors by both.
@@ -68,10 +66,10 @@ def _names(container: Any, tree: Tree) -> dict[str, str]:
         ("Operations/", ("detector", "cameraName", "mathematicsMode")),
         ("Presentation/Displays/", ("label",)),
     ):
-        for path in tree.datasets:
+        for path in container.tree.datasets:
             if not path.startswith(place):
                 continue
-            told = read_json(text(value(container, path)))
+            told = read_json(text(container.value(path)))
             labels = [inner(told.get("display"), key) or told.get(key) for key in keys]
             label = next((label for label in labels if isinstance(label, str) and label), None)
             data = told.get("dataPath")
@@ -98,19 +96,19 @@ class Frames:
     group: str
     first: dict[str, Any] = field(default_factory=dict)
 
-    def detector(self, container: Any) -> str:
+    def detector(self, container: Container) -> str:
         """The name of the detector; empty if unknown."""
         reader = _JsonReader.of(self.file, container, self.group)
         self.first = read_json(reader.whole(0)) if reader is not None else {}
         return text(inner(self.first, "BinaryResult", "Detector"))
 
-    def tags(self, container: Any) -> dict[str, Any]:
+    def tags(self, container: Container) -> dict[str, Any]:
         """The JSON of the first frame as a tree."""
         reader = _JsonReader.of(self.file, container, self.group)
         found = read_json(reader.whole(0)) if reader is not None else {}
-        return found or all_tags(container, Tree((), (), (), complete=True))
+        return found or container.tags()
 
-    def known(self, container: Any, frames: int) -> dict[str, Any]:
+    def known(self, container: Container, frames: int) -> dict[str, Any]:
         """Fields of `MovieMeta`."""
         reader = _JsonReader.of(self.file, container, self.group)
         if reader is None:
@@ -259,12 +257,12 @@ class _JsonReader:
         self._plain = not layout.filters and layout.chunks == (layout.shape[0], 1)
 
     @classmethod
-    def of(cls, file: RandomAccessFile, container: Any, group: str) -> _JsonReader | None:
+    def of(cls, file: RandomAccessFile, container: Container, group: str) -> _JsonReader | None:
         """The reader for an image's group; None if there are no metadata of the known kind."""
         path = f"{group}/Metadata"
-        dataset = container.get(path)
-        if dataset is None or not hasattr(dataset, "chunks"):
+        if path not in container.tree.datasets:
             return None
+        dataset = container.dataset(path)
         layout = layout_of(dataset, path)
         usable = layout.kind == "chunked" and layout.refusal is None and len(layout.shape) == 2
         if not usable or layout.dtype.itemsize != 1 or max(layout.shape[0], layout.chunks[0]) > _LARGEST_JSON:

@@ -7,13 +7,12 @@ the frames.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from core.movies.errors import Malformed
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format
 from core.movies.formats import dm5, emd_berkeley, emd_velox, hdf5_file, hdf5_plain, hyperspy
-from core.movies.formats.hdf5_file import Stream, Tree
+from core.movies.formats.hdf5_file import Container, Stream, Tree
 from core.movies.formats.hdf5_layout import elsewhere
 from core.movies.formats.hdf5_movie import Found, choose_roles, entry_of, kept_axes, roles_of
 
@@ -27,22 +26,21 @@ def _sniff(head: bytes, _extension: str) -> bool:
 
 
 def _entries(file: RandomAccessFile) -> list[Entry]:
-    with hdf5_file.opened(file) as (container, stream):
-        tree = hdf5_file.walk(container)
-        images = dm5.entries(file, container, tree)
+    with hdf5_file.opened(file) as container:
+        images = dm5.entries(file, container)
         entries = images or []
         if images is None:
-            found = _found(file, container, tree)
+            found = _found(file, container)
             entries = [*(entry_of(file, item) for item in found), *_others(file, found)]
-        entries += _elsewhere(file, tree)
+        entries += _elsewhere(file, container.tree)
         if not any(entry.info.refusal is None for entry in entries):
-            _complain(file, stream, entries)
+            _complain(file, container.stream, entries)
         return entries
 
 
-def _found(file: RandomAccessFile, container: Any, tree: Tree) -> list[Found]:
-    found = emd_velox.found_in(file, container, tree) or hyperspy.found_in(container, tree)
-    return found or emd_berkeley.found_in(container, tree) or hdf5_plain.found_in(container, tree)
+def _found(file: RandomAccessFile, container: Container) -> list[Found]:
+    found = emd_velox.found_in(file, container) or hyperspy.found_in(container)
+    return found or emd_berkeley.found_in(container) or hdf5_plain.found_in(container)
 
 
 def _others(file: RandomAccessFile, found: list[Found]) -> list[Entry]:
@@ -85,11 +83,10 @@ def _entry(file: RandomAccessFile, key: str) -> Entry | None:
     path, choice, axis = key.rpartition(_CHOICE)
     if not choice:
         return None
-    with hdf5_file.opened(file) as (container, _):
-        tree = hdf5_file.walk(container)
-        if path not in tree.datasets:
+    with hdf5_file.opened(file) as container:
+        if path not in container.tree.datasets:
             return None
-        found = next((item for item in _found(file, container, tree) if item.layout.path == path), None)
+        found = next((item for item in _found(file, container) if item.layout.path == path), None)
         chosen = _with_frames(found or hdf5_plain.found_at(container, path), axis)
         return None if chosen is None else entry_of(file, chosen, key)
 

@@ -14,12 +14,14 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.movies.errors import Malformed, MovieError, Truncated, reason
 from core.movies.files import RandomAccessFile
+from core.movies.formats.hdf5_heap import DESCRIPTOR_BYTES, Heaps
 
 if TYPE_CHECKING:
     import h5py
@@ -27,12 +29,13 @@ if TYPE_CHECKING:
 MAGIC = b"\x89HDF\r\n\x1a\n"
 # A user block (MATLAB's is 512 bytes) doubles in size; larger ones are not known to be used.
 _USER_BLOCKS = (0, 512, 1024, 2048, 4096)
-_MOST_OBJECTS = 5000
-_MOST_LINKS = 2000
+_MOST_OBJECTS = 10_000
+_MOST_LINKS = 10_000
 _DEEPEST = 32
 _MOST_ATTRIBUTES = 300
 LARGEST_VALUE = 1 << 20
 _LARGEST_PACKED = 1 << 15
+_MOST_SHOWN = 64
 
 # What h5py raises on a damaged file; an OSError among them is seldom one of the disk.
 _H5PY_ERRORS = (
@@ -71,9 +74,10 @@ class Stream(io.RawIOBase):
         self.failure: MovieError | None = None
         self.being_written = False
         self.size = file.size
-        start = signature_at(file.read(0, min(file.size, _USER_BLOCKS[-1] + 8)))
-        if start is not None:
-            self._read_superblock(start)
+        found = signature_at(file.read(0, min(file.size, _USER_BLOCKS[-1] + 8)))
+        self.start = 0 if found is None else found
+        if found is not None:
+            self._read_superblock(found)
 
     @property
     def cut(self) -> bool:
@@ -139,8 +143,8 @@ class Stream(io.RawIOBase):
 
 
 @contextmanager
-def opened(file: RandomAccessFile) -> Iterator[tuple[h5py.File, Stream]]:
-    """The file for h5py, closed afterwards.
+def opened(file: RandomAccessFile) -> Iterator[Container]:
+    """The file for a look at its structure; closed afterwards.
 
     Raises
     ------
@@ -153,8 +157,8 @@ def opened(file: RandomAccessFile) -> Iterator[tuple[h5py.File, Stream]]:
 
     stream = Stream(file)
     # All chunks are read by ourselves: h5py needs no cache for them.
-    with translated(file, stream), h5py.File(stream, "r", rdcc_nbytes=0) as container:
-        yield container, stream
+    with translated(file, stream), h5py.File(stream, "r", rdcc_nbytes=0) as handle:
+        yield Container(file, handle, stream)
 
 
 @contextmanager
@@ -180,20 +184,148 @@ class External:
 
 @dataclass(frozen=True)
 class Tree:
-    """What a walk found: paths of groups and datasets, and links to other files; `complete` unless a bound was met."""
+    """What a walk found: groups and datasets by path, each with its address in the file, and links to other files.
 
-    groups: tuple[str, ...]
-    datasets: tuple[str, ...]
+    `complete` tells that no bound was met.
+    """
+
+    groups: dict[str, int]
+    datasets: dict[str, int]
     externals: tuple[External, ...]
     complete: bool
 
 
-def walk(container: h5py.File) -> Tree:
+class Container:
+    """An open HDF5 file: its structure, attributes and small values, each within bounds.
+
+    Attributes
+    ----------
+    handle : h5py.File
+        The file itself.
+    stream : Stream
+        What it reads from.
+    """
+
+    def __init__(self, file: RandomAccessFile, handle: h5py.File, stream: Stream) -> None:
+        self.file = file
+        self.handle = handle
+        self.stream = stream
+        self._heaps = Heaps(file, stream.start)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Its groups and datasets, walked once."""
+        return _walk(self.handle)
+
+    def dataset(self, path: str) -> h5py.Dataset:
+        """A dataset that `tree` names."""
+        import h5py
+
+        found = self.handle[path]
+        if not isinstance(found, h5py.Dataset):
+            raise Malformed.about(self.file.path, f"There is no dataset {path} any more.")
+        return found
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        """The attributes of a group or dataset as plain values; large, unreadable and odd ones are left out.
+
+        References to other objects are given as their addresses.
+        """
+        import h5py
+
+        found: dict[str, Any] = {}
+        if path not in self.tree.groups and path not in self.tree.datasets:
+            return found
+        with suppress(*_H5PY_ERRORS):
+            thing = self.handle[path or "/"]
+            stored: dict[str, bytes] | None = None
+            for place in range(min(h5py.h5a.get_num_attrs(thing.id), _MOST_ATTRIBUTES)):
+                with suppress(*_H5PY_ERRORS):
+                    handle = h5py.h5a.open(thing.id, index=place)
+                    name = handle.name.decode("utf-8", "replace")
+                    dtype = handle.dtype
+                    if handle.shape is None or math.prod(handle.shape) * max(1, dtype.itemsize) > LARGEST_VALUE:
+                        continue
+                    if not dtype.hasobject:
+                        found[name] = plain(thing.attrs[name])
+                        continue
+                    if stored is None:
+                        stored = self._heaps.attributes(h5py.h5o.get_info(thing.id).addr)
+                    found[name] = self._of_heap(dtype, handle.shape, stored[name])
+        return found
+
+    def value(self, path: str) -> Any:
+        """A small dataset as plain values; None if it is missing, large or unreadable."""
+        if path not in self.tree.datasets:
+            return None
+        with suppress(*_H5PY_ERRORS):
+            dataset = self.dataset(path)
+            if dataset.shape is None or dataset.size * max(1, dataset.dtype.itemsize) > LARGEST_VALUE:
+                return None
+            if dataset.dtype.hasobject:
+                return self._of_heap(dataset.dtype, dataset.shape, self._stored(dataset))
+            # The library inflates a chunk for as long as its stream goes on: what is stored must be small.
+            packed = dataset.id.get_create_plist().get_nfilters() > 0
+            if _chunk_bytes(dataset) > LARGEST_VALUE or (packed and dataset.id.get_storage_size() > _LARGEST_PACKED):
+                return None
+            return plain(dataset[()])
+        return None
+
+    def _stored(self, dataset: h5py.Dataset) -> bytes:
+        """The descriptors of a small dataset of texts: in one piece, or in one unpacked chunk."""
+        count = int(dataset.size) * DESCRIPTOR_BYTES
+        if dataset.chunks is None:
+            offset = dataset.id.get_offset()
+        else:
+            only = dataset.id.get_create_plist().get_nfilters() == 0 and dataset.id.get_num_chunks() == 1
+            offset = dataset.id.get_chunk_info(0).byte_offset if only and dataset.ndim == 1 else None
+        return b"" if offset is None else self.file.read(offset, count)
+
+    def _of_heap(self, dtype: Any, shape: tuple[int, ...], raw: bytes) -> Any:
+        """Texts, lists and references; a single one as itself."""
+        import h5py
+
+        count = math.prod(shape)
+        found: list[Any]
+        if h5py.check_ref_dtype(dtype) is h5py.Reference:
+            found = list(struct.unpack_from(f"<{count}Q", raw))
+        elif h5py.check_string_dtype(dtype) is not None:
+            found = [plain(item) for item in self._heaps.items(raw[: count * DESCRIPTOR_BYTES])]
+        else:
+            base = h5py.check_vlen_dtype(dtype)
+            lists = h5py.check_ref_dtype(base) is h5py.Reference
+            base = np.dtype("<u8") if lists else np.dtype(base)
+            items = self._heaps.items(raw[: count * DESCRIPTOR_BYTES])
+            whole = [item[: len(item) // base.itemsize * base.itemsize] for item in items]
+            found = [tuple(np.frombuffer(item, base).tolist()) for item in whole]
+        return found[0] if shape == () and found else tuple(found)
+
+    def tags(self) -> dict[str, Any]:
+        """Every attribute and small value of the file, by path, for display."""
+        found: dict[str, Any] = {}
+        for path in self.tree.groups:
+            for name, item in self.attributes(path).items():
+                found[f"{path}@{name}" if path else f"@{name}"] = item
+        for path in self.tree.datasets:
+            for name, item in self.attributes(path).items():
+                found[f"{path}@{name}"] = item
+            with suppress(*_H5PY_ERRORS):
+                dataset = self.dataset(path)
+                small = dataset.shape is not None and dataset.size <= _MOST_SHOWN
+                found[path] = self.value(path) if small else f"{dataset.dtype} {dataset.shape}"
+        return found
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return 0 if dataset.chunks is None else math.prod(dataset.chunks) * max(1, dataset.dtype.itemsize)
+
+
+def _walk(container: h5py.File) -> Tree:
     """All groups and datasets by hard links, each object once: cycles end, and depth and number are bounded."""
     import h5py
 
-    groups: list[str] = []
-    datasets: list[str] = []
+    groups: dict[str, int] = {}
+    datasets: dict[str, int] = {}
     externals: list[External] = []
     seen: set[Any] = set()
     complete = True
@@ -210,9 +342,9 @@ def walk(container: h5py.File) -> Tree:
                 continue
             seen.add((info.fileno, info.addr))
             if isinstance(thing, h5py.h5d.DatasetID):
-                datasets.append(path)
+                datasets[path] = int(info.addr)
             elif isinstance(thing, h5py.h5g.GroupID):
-                groups.append(path)
+                groups[path] = int(info.addr)
                 names = _links(thing)
                 complete = complete and len(names) < _MOST_LINKS
                 for name in names:
@@ -223,7 +355,7 @@ def walk(container: h5py.File) -> Tree:
                     elif kind == h5py.h5l.TYPE_EXTERNAL:
                         target = thing.links.get_val(name)[0].decode("utf-8", "replace")
                         externals.append(External(below, target))
-    return Tree(tuple(groups), tuple(datasets), tuple(externals), complete)
+    return Tree(groups, datasets, tuple(externals), complete)
 
 
 def _links(group: Any) -> list[bytes]:
@@ -237,21 +369,6 @@ def _links(group: Any) -> list[bytes]:
     return names
 
 
-def attributes(thing: Any) -> dict[str, Any]:
-    """The attributes of a group or dataset as plain values; large, unreadable and odd ones are left out."""
-    import h5py
-
-    found: dict[str, Any] = {}
-    with suppress(*_H5PY_ERRORS):
-        for place in range(min(h5py.h5a.get_num_attrs(thing.id), _MOST_ATTRIBUTES)):
-            with suppress(*_H5PY_ERRORS):
-                handle = h5py.h5a.open(thing.id, index=place)
-                name = handle.name.decode("utf-8", "replace")
-                if math.prod(handle.shape) * max(1, handle.dtype.itemsize) <= LARGEST_VALUE:
-                    found[name] = plain(thing.attrs[name])
-    return found
-
-
 def plain(value: Any) -> Any:
     """A value of h5py as Python has it: texts, numbers, tuples of them."""
     if isinstance(value, bytes):
@@ -263,37 +380,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(plain(item) for item in value)
     return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def value(container: Any, path: str) -> Any:
-    """A small dataset as plain values; None if it is missing, large or unreadable."""
-    with suppress(*_H5PY_ERRORS):
-        dataset = container.get(path, getlink=False) if _is_hard(container, path) else None
-        if dataset is None or not hasattr(dataset, "shape") or dataset.shape is None:
-            return None
-        if dataset.size * max(1, dataset.dtype.itemsize) > LARGEST_VALUE or _chunk_bytes(dataset) > LARGEST_VALUE:
-            return None
-        # The library inflates a chunk for as long as its stream goes on: what is stored must be small.
-        if dataset.id.get_create_plist().get_nfilters() and dataset.id.get_storage_size() > _LARGEST_PACKED:
-            return None
-        return plain(dataset[()])
-    return None
-
-
-def _is_hard(container: Any, path: str) -> bool:
-    import h5py
-
-    group, parts = container, [part for part in path.split("/") if part]
-    for part in parts:
-        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
-        if not isinstance(link, h5py.HardLink):
-            return False
-        group = group[part]
-    return True
-
-
-def _chunk_bytes(dataset: Any) -> int:
-    return 0 if dataset.chunks is None else math.prod(dataset.chunks) * max(1, dataset.dtype.itemsize)
 
 
 def text(value: Any) -> str:
@@ -333,22 +419,6 @@ def inner(tree: Any, *names: str) -> Any:
             return None
         tree = tree.get(name)
     return tree
-
-
-def all_tags(container: h5py.File, tree: Tree) -> dict[str, Any]:
-    """Every attribute and small value of the file, by path, for display."""
-    found: dict[str, Any] = {}
-    for path in tree.groups:
-        for name, item in attributes(container[path or "/"]).items():
-            found[f"{path}@{name}" if path else f"@{name}"] = item
-    for path in tree.datasets:
-        dataset = container[path]
-        for name, item in attributes(dataset).items():
-            found[f"{path}@{name}"] = item
-        with suppress(*_H5PY_ERRORS):
-            small = dataset.shape is not None and dataset.size <= 64
-            found[path] = value(container, path) if small else f"{dataset.dtype} {dataset.shape}"
-    return found
 
 
 def lookup3(data: bytes) -> int:

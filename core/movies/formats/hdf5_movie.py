@@ -15,7 +15,7 @@ from core.movies.errors import Malformed, Truncated, Unsupported
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Opened
 from core.movies.formats import hdf5_file, refusals
-from core.movies.formats.hdf5_file import Stream
+from core.movies.formats.hdf5_file import Container, Stream
 from core.movies.formats.hdf5_layout import ChunkIndex, Layout, index_of, layout_of
 from core.movies.formats.hdf5_source import Axes, LibrarySource, chunked_source, contiguous_source
 from core.movies.sources import FrameSource
@@ -65,9 +65,9 @@ class Found:
     refusal : str or None
         Why the format says that it is no movie.
     known : callable or None
-        Takes the open h5py file and the number of frames, gives fields of `MovieMeta` and ``extra_issues``.
+        Takes the open file and the number of frames, gives fields of `MovieMeta` and ``extra_issues``.
     tags : callable or None
-        Takes the open h5py file, gives the tags; None: all attributes and small values.
+        Takes the open file, gives the tags; None: all attributes and small values.
     """
 
     layout: Layout
@@ -76,8 +76,8 @@ class Found:
     axes: tuple[Axis, ...] = ()
     roles: Axes | None = None
     refusal: str | None = None
-    known: Callable[[Any, int], dict[str, Any]] | None = None
-    tags: Callable[[Any], dict[str, Any]] | None = None
+    known: Callable[[Container, int], dict[str, Any]] | None = None
+    tags: Callable[[Container], dict[str, Any]] | None = None
 
 
 def kept_axes(shape: tuple[int, ...]) -> list[int]:
@@ -168,8 +168,9 @@ def _open(file: RandomAccessFile, found: Found, info: DatasetInfo) -> Opened:
     roles = found.roles
     assert roles is not None
     with ExitStack() as stack:
-        container, stream = stack.enter_context(hdf5_file.opened(file))
-        dataset = container[found.layout.path]
+        container = stack.enter_context(hdf5_file.opened(file))
+        stream = container.stream
+        dataset = container.dataset(found.layout.path)
         # The file may have grown since it was listed.
         layout = layout_of(dataset, found.layout.path)
         if layout.refusal is not None or len(layout.shape) != len(found.layout.shape):
@@ -345,9 +346,7 @@ def _of_the_layout(layout: Layout, roles: Axes, frames: int) -> list[Issue]:
 
 def _tags_of(file: RandomAccessFile, found: Found) -> Callable[[], dict[str, Any]]:
     def read() -> dict[str, Any]:
-        with hdf5_file.opened(file) as (container, _):
-            if found.tags is not None:
-                return found.tags(container)
-            return hdf5_file.all_tags(container, hdf5_file.walk(container))
+        with hdf5_file.opened(file) as container:
+            return container.tags() if found.tags is None else found.tags(container)
 
     return read

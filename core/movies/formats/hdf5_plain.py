@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from core.movies.formats import refusals
-from core.movies.formats.hdf5_file import Tree, attributes, inner, number, read_json, text, value
+from core.movies.formats.hdf5_file import Container, inner, number, read_json, text
 from core.movies.formats.hdf5_layout import Layout, layout_of
 from core.movies.formats.hdf5_movie import Axis, Found, kept_axes
 from core.movies.formats.hdf5_source import Axes
@@ -19,24 +19,23 @@ _LARGEST_SCALE = 1 << 17
 _COLOUR_CLASSES = {"IMAGE_TRUECOLOR", "IMAGE_INDEXED"}
 
 
-def found_in(container: Any, tree: Tree) -> list[Found]:
+def found_in(container: Container) -> list[Found]:
     """All datasets of two and more axes, those that a NeXus file marks as its signal first."""
     matlab = _is_matlab(container)
     found = []
-    for path in tree.datasets:
-        dataset = container[path]
-        shape = dataset.shape
+    for path in container.tree.datasets:
+        shape = container.dataset(path).shape
         if shape is None or len(shape) < 2 or sum(size >= _SMALLEST_SIDE for size in shape) < 2:
             continue
         found.append(_found(container, path, matlab))
         if len(found) >= _MOST_LISTED:
             break
-    signals = _signals(container, tree)
+    signals = _signals(container)
     # Movies before images, both before what is refused; of several, the largest is what the file is about.
     return sorted(found, key=lambda item: (item.layout.path not in signals, _rank(item), -math.prod(item.layout.shape)))
 
 
-def found_at(container: Any, path: str) -> Found:
+def found_at(container: Container, path: str) -> Found:
     """One dataset."""
     return _found(container, path, _is_matlab(container))
 
@@ -47,41 +46,28 @@ def _rank(found: Found) -> int:
     return {3: 0, 2: 1}.get(len(kept_axes(found.layout.shape)), 2)
 
 
-def _is_matlab(container: Any) -> bool:
-    """MATLAB writes a user block of 512 bytes and turns all axes round."""
-    return bool(container.userblock_size == 512) and any(
-        "MATLAB_class" in container[name].attrs for name in list(container)[:20] if _is_dataset(container, name)
+def _is_matlab(container: Container) -> bool:
+    """MATLAB writes a user block of 512 bytes, says what each array was, and turns all axes round."""
+    return container.stream.start == 512 and any(
+        "MATLAB_class" in container.attributes(path) for path in [*container.tree.datasets][:20]
     )
 
 
-def _is_dataset(container: Any, path: str) -> bool:
-    import h5py
-
-    link = container.get(path, getlink=True)
-    return isinstance(link, h5py.HardLink) and isinstance(container[path], h5py.Dataset)
-
-
-def _signals(container: Any, tree: Tree) -> set[str]:
+def _signals(container: Container) -> set[str]:
     """The datasets that NeXus groups name as their signal."""
     found = set()
-    for path in tree.groups:
-        if not path:
-            continue
-        group = container[path]
-        if "NX_class" not in group.attrs:
-            continue
-        signal = text(attributes(group).get("signal"))
-        if signal and f"{path}/{signal}" in tree.datasets:
-            found.add(f"{path}/{signal}")
+    for path in container.tree.groups:
+        told = container.attributes(path) if path else {}
+        signal = f"{path}/{text(told.get('signal'))}" if "NX_class" in told else ""
+        if signal in container.tree.datasets:
+            found.add(signal)
     # An older way: the dataset itself says so.
-    found |= {path for path in tree.datasets if "signal" in container[path].attrs}
-    return found
+    return found | {path for path in container.tree.datasets if "signal" in container.attributes(path)}
 
 
-def _found(container: Any, path: str, matlab: bool) -> Found:
-    dataset = container[path]
-    layout = layout_of(dataset, path)
-    told = attributes(dataset)
+def _found(container: Container, path: str, matlab: bool) -> Found:
+    layout = layout_of(container.dataset(path), path)
+    told = container.attributes(path)
     properties = read_json(text(told.get("properties")))
     refusal = refusals.COLOUR if text(told.get("IMAGE_SUBCLASS")) in _COLOUR_CLASSES else None
     if layout.refusal is not None:
@@ -91,13 +77,13 @@ def _found(container: Any, path: str, matlab: bool) -> Found:
     kind = "MATLAB" if matlab else "NeXus" if _group_class(container, path) else "HDF5"
     if matlab:
         return Found(layout, kind, path, (), _matlab_roles(layout), refusal)
-    axes = _nexus_axes(container, path, layout) or _scale_axes(dataset, layout) or _imagej_axes(told, layout)
+    axes = _nexus_axes(container, path, layout) or _scale_axes(container, path, layout) or _imagej_axes(told, layout)
     return Found(layout, kind, text(told.get("title")) or path, axes, None, refusal)
 
 
-def _group_class(container: Any, path: str) -> str:
+def _group_class(container: Container, path: str) -> str:
     parent = path.rpartition("/")[0]
-    return text(attributes(container[parent]).get("NX_class")) if parent else ""
+    return text(container.attributes(parent).get("NX_class")) if parent else ""
 
 
 def _matlab_roles(layout: Layout) -> Axes | None:
@@ -156,13 +142,12 @@ def _nion_fields(properties: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _nexus_axes(container: Any, path: str, layout: Layout) -> tuple[Axis, ...]:
+def _nexus_axes(container: Container, path: str, layout: Layout) -> tuple[Axis, ...]:
     parent, _, own = path.rpartition("/")
-    group = container[parent] if parent else container
-    told = attributes(group)
+    told = container.attributes(parent)
     names = told.get("axes")
     if names is None or text(told.get("signal")) not in ("", own):
-        names = attributes(container[path]).get("axes")
+        names = container.attributes(path).get("axes")
     if isinstance(names, str):
         names = tuple(names.replace(",", ":").strip("[]").split(":")) if (":" in names or "," in names) else (names,)
     if not isinstance(names, tuple) or len(names) != len(layout.shape):
@@ -170,18 +155,18 @@ def _nexus_axes(container: Any, path: str, layout: Layout) -> tuple[Axis, ...]:
     axes = []
     for name, size in zip(names, layout.shape, strict=True):
         place = f"{parent}/{text(name)}" if parent else text(name)
-        known = bool(text(name)) and "." not in text(name) and text(name) in group and _is_dataset(container, place)
-        axes.append(_vector(container[place], text(name), size) if known else Axis(text(name).strip(".")))
+        known = place in container.tree.datasets
+        axes.append(_vector(container, place, text(name), size) if known else Axis(text(name).strip(".")))
     return tuple(axes)
 
 
-def _vector(dataset: Any, name: str, size: int) -> Axis:
+def _vector(container: Container, path: str, name: str, size: int) -> Axis:
     """An axis from the dataset of its coordinates."""
-    told = attributes(dataset)
-    unit = text(told.get("units"))
+    unit = text(container.attributes(path).get("units"))
+    dataset = container.dataset(path)
     numbers: tuple[float, ...] = ()
     if dataset.shape == (size,) and dataset.dtype.kind in "iuf" and size <= _LARGEST_SCALE:
-        found = value(dataset.file, dataset.name)
+        found = container.value(path)
         numbers = tuple(item for entry in found if (item := number(entry)) is not None) if found else ()
     if "since" in plain(unit):
         # "seconds since 2024-01-01": the unit is the first word.
@@ -189,19 +174,23 @@ def _vector(dataset: Any, name: str, size: int) -> Axis:
     return Axis(name, unit, None, numbers if len(numbers) == size else ())
 
 
-def _scale_axes(dataset: Any, layout: Layout) -> tuple[Axis, ...]:
+def _scale_axes(container: Container, path: str, layout: Layout) -> tuple[Axis, ...]:
     """Dimension scales and labels, as of netCDF and pyNSID."""
-    if not {"DIMENSION_LIST", "DIMENSION_LABELS"} & set(dataset.attrs):
+    told = container.attributes(path)
+    scales, labels = told.get("DIMENSION_LIST"), told.get("DIMENSION_LABELS")
+    if not isinstance(scales, tuple) and not isinstance(labels, tuple):
         return ()
+    paths = {address: name for name, address in container.tree.datasets.items()}
     axes = []
     for place, size in enumerate(layout.shape):
-        dimension = dataset.dims[place]
-        scales = list(dimension.values())[:1]
-        if scales:
-            own = text(attributes(scales[0]).get("name")) or scales[0].name.rsplit("/", 1)[-1]
-            axes.append(_vector(scales[0], dimension.label or own, size))
+        label = text(labels[place]) if isinstance(labels, tuple) and place < len(labels) else ""
+        listed = scales[place] if isinstance(scales, tuple) and place < len(scales) else ()
+        scale = paths.get(listed[0]) if isinstance(listed, tuple) and listed else None
+        if scale is None:
+            axes.append(Axis(label))
         else:
-            axes.append(Axis(dimension.label))
+            own = text(container.attributes(scale).get("name")) or scale.rsplit("/", 1)[-1]
+            axes.append(_vector(container, scale, label or own, size))
     return tuple(axes)
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from core.movies.formats import refusals
-from core.movies.formats.hdf5_file import Tree, attributes, number, text
+from core.movies.formats.hdf5_file import Container, number, text
 from core.movies.formats.hdf5_layout import layout_of
 from core.movies.formats.hdf5_movie import Axis, Found, kept_axes
 from core.movies.formats.hdf5_source import Axes
@@ -15,23 +15,23 @@ NAME = "HyperSpy"
 _NOTHING = {"_None_", "<undefined>", "None", "Undefined", "t.Undefined"}
 
 
-def found_in(container: Any, tree: Tree) -> list[Found] | None:
+def found_in(container: Container) -> list[Found] | None:
     """The signals of a HyperSpy file; None if it is none."""
-    told = attributes(container)
-    groups = [path for path in tree.groups if path.startswith("Experiments/") and path.count("/") == 1]
+    told = container.attributes("")
+    groups = [path for path in container.tree.groups if path.startswith("Experiments/") and path.count("/") == 1]
     if text(told.get("file_format")).lower() != "hyperspy" and not groups:
         return None
-    found = [_found(container, group) for group in groups if f"{group}/data" in tree.datasets]
+    found = [_found(container, group) for group in groups if f"{group}/data" in container.tree.datasets]
     return found or None
 
 
-def _found(container: Any, group: str) -> Found:
-    layout = layout_of(container[f"{group}/data"], f"{group}/data")
+def _found(container: Container, group: str) -> Found:
+    layout = layout_of(container.dataset(f"{group}/data"), f"{group}/data")
     read = [_axis(container, group, place) for place in range(len(layout.shape))]
     axes = tuple(axis for axis, _ in read)
     signal = [place for place, (_, navigates) in enumerate(read) if navigates is False]
-    general = _attributes(container, f"{group}/metadata/General")
-    kind = text(_attributes(container, f"{group}/metadata/Signal").get("signal_type"))
+    general = container.attributes(f"{group}/metadata/General")
+    kind = text(container.attributes(f"{group}/metadata/Signal").get("signal_type"))
     refusal = None
     if len(signal) == 1 and len(layout.shape) > 1:
         refusal = refusals.SPECTRUM
@@ -48,12 +48,8 @@ def _found(container: Any, group: str) -> Found:
     )
 
 
-def _attributes(container: Any, path: str) -> dict[str, Any]:
-    return attributes(container[path]) if path in container else {}
-
-
-def _axis(container: Any, group: str, place: int) -> tuple[Axis, bool | None]:
-    told = _attributes(container, f"{group}/axis-{place}")
+def _axis(container: Container, group: str, place: int) -> tuple[Axis, bool | None]:
+    told = container.attributes(f"{group}/axis-{place}")
     unit = text(told.get("units"))
     name = text(told.get("name"))
     navigates = told.get("navigate")
@@ -78,10 +74,10 @@ def _roles(shape: tuple[int, ...], signal: list[int]) -> Axes | None:
     return Axes(signal[0], signal[1], others[0] if others else None)
 
 
-def _known(container: Any, group: str) -> dict[str, Any]:
-    general = _attributes(container, f"{group}/metadata/General")
-    instrument = _attributes(container, f"{group}/metadata/Acquisition_instrument/TEM")
-    camera = _attributes(container, f"{group}/metadata/Acquisition_instrument/TEM/Detector/Camera")
+def _known(container: Container, group: str) -> dict[str, Any]:
+    general = container.attributes(f"{group}/metadata/General")
+    instrument = container.attributes(f"{group}/metadata/Acquisition_instrument/TEM")
+    camera = container.attributes(f"{group}/metadata/Acquisition_instrument/TEM/Detector/Camera")
     date = " ".join(part for part in (text(general.get("date")), text(general.get("time"))) if part not in _NOTHING)
     scanned = {"STEM": True, "TEM": False}.get(text(instrument.get("acquisition_mode")).upper())
     return {
