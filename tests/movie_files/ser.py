@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def write_ser(
     type_code: int | None = None,
     spectra: bool = False,
     times: bool = True,
+    blank: Sequence[int] = (),
 ) -> Path:
     """Write a SER file.
 
@@ -57,6 +59,8 @@ def write_ser(
         Size of a pixel in m, or in 1/m for diffraction.
     type_code : int
         Overrides the code of the type.
+    blank : sequence of int
+        Frames whose description is wiped: zeros stand in its place.
     """
     frames = pixels.shape[0]
     valid = frames if valid is None else valid
@@ -80,7 +84,8 @@ def write_ser(
         stream.write(head + struct.pack(f"<{slots}{code}", *offsets) + struct.pack(f"<{slots}{code}", *tags))
         for index in range(frames):
             stream.seek(offsets[index])
-            stream.write(_element(pixels, step, kind, spectra))
+            described = _element(pixels, step, kind, spectra)
+            stream.write(bytes(len(described)) if index in blank else described)
             frame = pixels.frames.get(index) if isinstance(pixels, Sparse) else pixels[index]
             if frame is not None:
                 stream.write(_stored(frame, spectra))

@@ -16,6 +16,8 @@ from core.movies.units import length, pixel, plain, seconds
 _ELECTRONS = {"e-", "e", "electron", "electrons"}
 # Ticks are milliseconds since the system started, in 32 bits: they begin anew after 50 days.
 _TICKS = 1 << 32
+# Windows counts them in steps of 10 to 16 ms.
+_TICK_S = 0.017
 _LONGEST_FRAME_S = 86_400.0
 _DOSE = re.compile(r"(?:electron\s*)?(?:dose|fluence|flux)(\s*rate)?\s*\(([^()]+)\)", re.IGNORECASE)
 
@@ -52,7 +54,7 @@ def known(tree: TagTree, image: str, axes: Sequence[int], frames: int, declared:
     date, start = date_and_start(tree, tags, declared)
     interval = (seconds(*steps[-3]) or frame_time(tree, image)) if len(steps) > 2 and declared > 1 else None
     times = None if interval is not None else _plane_times(tree, image, declared)
-    even = even_interval(times) if times is not None else None
+    even = _even(times) if times is not None else None
     return {
         "pixel_size": size,
         "pixel_unit": unit,
@@ -187,6 +189,15 @@ def _plane_times(tree: TagTree, image: str, declared: int) -> tuple[float, ...] 
             return None
         times.append(times[-1] + step / 1000)
     return tuple(times)
+
+
+def _even(times: tuple[float, ...]) -> float | None:
+    """The interval of times that are even as far as the system's clock can tell."""
+    steps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    mean = times[-1] / len(steps)
+    # Steps of a tick or two are too short for that.
+    exact = mean < 4 * _TICK_S or any(abs(step - mean) > _TICK_S for step in steps)
+    return even_interval(times) if exact else mean
 
 
 def _dose(tree: TagTree, image: str, pixel_nm: tuple[float, float] | None) -> tuple[float | None, float | None]:

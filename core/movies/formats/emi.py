@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
-# With its thumbnails and annotations, TIA's files have some hundred KB.
-_LARGEST = 16 << 20
+# The file holds copies of the images as well, between which the settings stand: it is looked through in blocks.
+_LARGEST = 512 << 20
+_BLOCK = 1 << 20
+_LARGEST_OBJECT = 2 << 20
+_MOST_OBJECTS = 256
 _OPEN, _CLOSE = b"<ObjectInfo>", b"</ObjectInfo>"
 # Sections of an object that tell something; many hold no more than a number.
 _TELLING = re.compile(rb"<(?:MicroscopeConditions|ExperimentalDescription|AcquireInfo|AcceleratingVoltage)\b")
@@ -59,12 +64,30 @@ def beside(path: str) -> Settings:
     return Settings()
 
 
-def _object(data: bytes, number: int) -> bytes:
+def _objects(stream: BinaryIO) -> Iterator[bytes]:
+    """The sections of settings, in order."""
+    held = b""
+    while block := stream.read(_BLOCK):
+        held += block
+        while (start := held.find(_OPEN)) >= 0:
+            end = held.find(_CLOSE, start)
+            if end >= 0:
+                yield held[start : end + len(_CLOSE)]
+                held = held[end + len(_CLOSE) :]
+            elif len(held) - start > _LARGEST_OBJECT:
+                # Whatever this is, it is none; looking for a next one within it could take for ever.
+                held = held[-len(_OPEN) :]
+            else:
+                held = held[start:]
+                break
+        else:
+            held = held[-len(_OPEN) :]
+
+
+def _object(path: Path, number: int) -> bytes:
     """The settings of series `number`: each has its own, in order, among some that tell nothing."""
-    found = []
-    end = 0
-    while (start := data.find(_OPEN, end)) >= 0 and (end := data.find(_CLOSE, start)) >= 0:
-        found.append(data[start : end + len(_CLOSE)])
+    with path.open("rb") as stream:
+        found = list(islice(_objects(stream), _MOST_OBJECTS))
     telling = [text for text in found if _TELLING.search(text)] or found
     if not telling:
         raise ValueError("no settings inside")
@@ -74,7 +97,7 @@ def _object(data: bytes, number: int) -> bytes:
 def _read(path: Path, number: int) -> Settings:
     if path.stat().st_size > _LARGEST:
         raise ValueError("far too large for settings")
-    text = _object(path.read_bytes(), number)
+    text = _object(path, number)
     if b"<!" in text:
         # Entities could grow without end; TIA writes none.
         raise ValueError("declarations are not expected here")

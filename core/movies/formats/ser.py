@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ class Element:
     type_code: int
     width: int
     height: int
+
+
+# The description of an element that was lost: a hole in the file, or zeros written over it.
+_BLANK = Element(0.0, 0.0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Complete:
+    """How many leading elements can be read, whether one of another size ended them, and how many are blank."""
+
+    frames: int
+    other_size: bool = False
+    blank: int = 0
 
 
 def _sniff(head: bytes, extension: str) -> bool:
@@ -176,25 +190,37 @@ def _spectrum_length(file: RandomAccessFile, series: Series) -> tuple[int, ...]:
     return (length,) if 0 < length <= file.size else ()
 
 
-def _complete(file: RandomAccessFile, series: Series, first: Element) -> tuple[int, bool]:
-    """How many leading elements are complete and like the first; and whether one of another size ended them."""
+def _complete(file: RandomAccessFile, series: Series, first: Element) -> Complete:
+    """How many leading elements are complete and like the first."""
     count = len(series.offsets)
     if count > _MOST_CHECKED and all(
         _element(file, series.offsets[index]) == first for index in (*range(0, count, count // 64), count - 1)
     ):
-        return count, False
+        return Complete(count)
     wanted = (first.type_code, first.width, first.height)
+    pixels = first.width * first.height * np.dtype(_TYPES[first.type_code]).itemsize
+    blank = 0
     for index, offset in enumerate(series.offsets):
         element = _element(file, offset)
-        if element is None or (element.type_code, element.width, element.height) != wanted:
-            return index, element is not None
-    return count, False
+        if element is None or (element == _BLANK and offset + _ELEMENT.size + pixels > file.size):
+            return Complete(index, blank=blank)
+        if element == _BLANK and _evenly_placed(series.offsets, index):
+            blank += 1
+        elif (element.type_code, element.width, element.height) != wanted:
+            return Complete(index, other_size=True, blank=blank)
+    return Complete(count, blank=blank)
+
+
+def _evenly_placed(offsets: Sequence[int], index: int) -> bool:
+    """Whether an element lies as far behind the one before as the second behind the first."""
+    return index > 0 and offsets[index] - offsets[index - 1] == offsets[1] - offsets[0]
 
 
 def _open(file: RandomAccessFile, series: Series, first: Element | None, key: str) -> Opened:
     assert first is not None
     dtype = np.dtype(_TYPES[first.type_code])
-    frames, other_size = _complete(file, series, first)
+    complete = _complete(file, series, first)
+    frames = complete.frames
     offsets = [offset + _ELEMENT.size for offset in series.offsets[:frames]]
     source = StridedSource(file, dtype, first.height, first.width, offsets, bottom_up=True)
     size, unit = _pixel(first)
@@ -226,7 +252,7 @@ def _open(file: RandomAccessFile, series: Series, first: Element | None, key: st
         scanned=settings.scanned,
         start_unix_s=float(ends[0]) if ends else None,
         declared_frames=series.valid,
-        issues=tuple(_issues(file, series, frames, other_size, settings)),
+        issues=tuple(_issues(file, series, complete, settings)),
     )
     return Opened(meta, source, lambda: dict(settings.tags))
 
@@ -243,11 +269,13 @@ def _pixel(element: Element) -> tuple[tuple[float, float] | None, str | None]:
     return pixel((steps[0], unit), (steps[1], unit))
 
 
-def _issues(
-    file: RandomAccessFile, series: Series, frames: int, other_size: bool, settings: emi.Settings
-) -> list[Issue]:
+def _issues(file: RandomAccessFile, series: Series, complete: Complete, settings: emi.Settings) -> list[Issue]:
     issues = []
-    if other_size:
+    frames = complete.frames
+    if complete.blank:
+        text = f"{complete.blank} of {frames} images have lost their description; they are read like the first one"
+        issues.append(Issue(level="warning", code="blank-headers", text=text))
+    if complete.other_size:
         text = f"image {frames} is of another size or type; only the {frames} images before it are shown"
         issues.append(Issue(level="warning", code="mixed-sizes", text=text))
     elif frames < series.valid:
@@ -265,7 +293,8 @@ def _issues(
 
 
 def _emi_sniff(head: bytes, extension: str) -> bool:
-    return extension == ".emi" and head[:2] in (b"JK", b"JL")
+    # Nothing in the file but its settings is needed, and copies exist whose beginning was wiped.
+    return extension == ".emi" and (head[:2] in (b"JK", b"JL") or not any(head[:16]))
 
 
 def _emi_entries(file: RandomAccessFile) -> list[Entry]:

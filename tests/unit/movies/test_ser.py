@@ -231,3 +231,60 @@ def test_claimed_length_of_a_text_allocates_nothing(tmp_path: Path, at: int) -> 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16e6
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+def test_images_whose_description_was_wiped_are_read_like_the_first_and_told(tmp_path: Path, version: str) -> None:
+    pixels = ramp((6, 3, 5))
+    with open_movie(write_ser(tmp_path / "a_1.ser", pixels, version=version, blank=(1, 2, 3, 4, 5))) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        assert [issue.code for issue in movie.meta.issues] == ["blank-headers"]
+        assert movie.meta.issues[0].text.startswith("5 of 6 images")
+
+
+def test_hole_at_the_end_of_a_cut_series_is_no_image(tmp_path: Path) -> None:
+    pixels = ramp((6, 3, 5))
+    path = write_ser(tmp_path / "a_1.ser", pixels, blank=(5,))
+    data = path.read_bytes()
+    path.write_bytes(data[:-20])
+    with open_movie(path) as movie:
+        assert (movie.meta.frames, movie.meta.declared_frames) == (5, 6)
+        assert [issue.code for issue in movie.meta.issues] == ["truncated"]
+
+
+def test_first_image_without_description_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(MovieError):
+        open_movie(write_ser(tmp_path / "a_1.ser", ramp((3, 3, 5)), blank=(0,)))
+
+
+def test_settings_are_found_behind_the_images_that_an_emi_holds_without_reading_them_at_once(tmp_path: Path) -> None:
+    path = write_emi(tmp_path / "a.emi", exposure=0.25)
+    settings = path.read_bytes()
+    with path.open("wb") as stream:
+        stream.write(b"JK")
+        # So that the beginning of the settings lies across the border of two blocks.
+        stream.seek((96 << 20) - settings.index(b"<ObjectInfo>") - 5)
+        stream.write(settings)
+    write_ser(tmp_path / "a_1.ser", ramp((2, 3, 4)))
+    tracemalloc.start()
+    with open_movie(path) as movie:
+        assert movie.meta.exposure_s == 0.25
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16e6
+
+
+def test_settings_without_end_are_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "a.emi").write_bytes(b"JK" + b"<ObjectInfo>" * 500_000)
+    with open_movie(write_ser(tmp_path / "a_1.ser", ramp((2, 3, 4)))) as movie:
+        assert [issue.code for issue in movie.meta.issues] == ["emi"]
+
+
+def test_emi_whose_beginning_was_wiped_opens_its_series(tmp_path: Path) -> None:
+    path = write_emi(tmp_path / "a.emi")
+    path.write_bytes(bytes(24) + path.read_bytes()[24:])
+    pixels = ramp((2, 3, 4))
+    write_ser(tmp_path / "a_1.ser", pixels)
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        assert movie.meta.voltage_kv == 300
