@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
+from statistics import median_low
 
 from core.movies.holder_log import join_log
 from core.protocol.denoise_parts import Notice
@@ -100,7 +100,7 @@ def time_text(seconds: float, decimals: int, long: bool) -> str:
 def _decimals(steps: Sequence[float], last: float) -> int:
     """As many as tell two frames apart, to 2 % of the step."""
     usable = [step for step in steps if step > 0]
-    step = median(usable) if usable else (abs(last) or 1.0)
+    step = median_low(usable) if usable else (abs(last) or 1.0)
     for decimals in range(_MOST_DECIMALS):
         if abs(round(step, decimals) - step) <= 0.02 * step:
             return decimals
