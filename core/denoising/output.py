@@ -31,8 +31,7 @@ def default_output(source: str | Path, folder: str | Path | None = None, dataset
     if not os.access(place, os.W_OK):
         place = Path.home() if folder is None else Path(folder)
     part = "_" + "".join(c if c.isalnum() or c in "-_" else "-" for c in dataset).strip("-") if dataset else ""
-    name = source.name if source.is_dir() else source.stem
-    return place / _shortened(name.removesuffix(".ome"), f"{part[:_LONGEST_PART]}_denoised.tif")
+    return place / _shortened(_plain_name(source), f"{part[:_LONGEST_PART]}_denoised.tif")
 
 
 def moved_away(source: str | Path, output: Path) -> str | None:
@@ -105,6 +104,14 @@ def _check_folder(folder: Path) -> None:
             str(folder),
             "Choose another folder for the output.",
         )
+
+
+def _plain_name(source: Path) -> str:
+    """Return a movie's name without the end that says its format; a folder's name may hold any dots."""
+    for end in sorted(RESULT_ENDINGS, key=len, reverse=True):
+        if source.name.lower().endswith(end):
+            return source.name[: -len(end)]
+    return source.name if source.is_dir() else source.stem
 
 
 def _shortened(name: str, end: str) -> str:

@@ -168,7 +168,11 @@ def _stretches(
         start = stop
     if not all(one.same_device for one in out):
         was, now = provenance.plan.device_name or provenance.plan.device, out[-1].plan.device_name
-        text = f"The result was made on {was}, this is {now}: the last bits may differ."
+        text = f"The result was made on {was}, this is {now}: "
+        if any(plan.dtype == "bfloat16" for _, plan in bounds):
+            text += "its half precision (bfloat16) rounds otherwise, by some hundredths of a standard deviation."
+        else:
+            text += "the last bits may differ."
         told.tell(Notice(level="info", code="other-device", text=text))
     here = versions()
     others = [f"{name} {was} (here {here[name]})" for name, was in provenance.versions.items() if here.get(name) != was]

@@ -158,6 +158,7 @@ def test_the_default_output_of_a_folder_lies_beside_it_and_keeps_its_whole_name(
     folder = tmp_path / "2024-05-01 run v1.2"
     folder.mkdir()
     assert default_output(folder) == tmp_path / "2024-05-01 run v1.2_denoised.tif"
+    assert default_output(tmp_path / "b.ome.zarr") == tmp_path / "b_denoised.tif"
 
 
 def test_the_default_output_names_the_dataset_and_fits_into_a_name(tmp_path):
