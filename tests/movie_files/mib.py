@@ -84,7 +84,7 @@ def _header(
         fields += ["MQ1A", f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z", f"{exposure_ns}ns", str(depth), ""]
     else:
         fields += [str(depth)]
-    return ",".join(fields).ljust(length).encode("ascii")
+    return ",".join(fields).encode("ascii").ljust(length, b"\x00")
 
 
 def _chips(rows: NDArray[Any]) -> NDArray[Any]:
