@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from core.movies.calibration import recall
-from core.movies.errors import Malformed, Truncated
+from core.movies.errors import Malformed, Truncated, Unreadable
 from core.movies.format import Entry, FolderFormat, Opened
 from core.movies.formats import refusals
 from core.movies.formats.zarr_nodes import Node, Tree, chunk_path, is_root, present, read_tree
@@ -93,9 +93,12 @@ class ZarrSource:
         self._together = together if 1 < together <= max(1, _KEPT_BYTES // max(1, frame_bytes)) else 1
         self._lock = threading.Lock()
         self._kept: tuple[int, Frame] | None = None
+        self._closed = False
 
     def read(self, index: int, rows: slice, columns: slice) -> Frame:
         """As of `FrameSource`."""
+        if self._closed:
+            raise Unreadable.about(self._plane.node.folder, "The movie has been closed.", "Open it again.")
         if self._together == 1:
             return self._decode(index, rows, columns)
         first = index - index % self._together
@@ -110,7 +113,8 @@ class ZarrSource:
         return np.array(found, dtype=self._dtype, order="C")
 
     def close(self) -> None:
-        """Nothing is held open between two reads."""
+        """Let go of what is kept; no file is held open between two reads."""
+        self._closed = True
         self._kept = None
 
 
