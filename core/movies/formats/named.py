@@ -41,7 +41,8 @@ def name_of(head: bytes, extension: str) -> str | None:
 
 def _entries(file: RandomAccessFile) -> list[Entry]:
     name = name_of(file.read(0, min(HEAD_BYTES, file.size)), Path(file.path).suffix.lower())
-    raise Unsupported.about(file.path, f"{name}: this kind of file can't be read yet.", _ADVICE.get(name or "", _EXPORT))
+    advice = _ADVICE.get(name or "", _EXPORT)
+    raise Unsupported.about(file.path, f"{name}: this kind of file can't be read yet.", advice)
 
 
 FORMAT = Format("other", tuple(_EXTENSIONS), lambda head, extension: name_of(head, extension) is not None, _entries)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.movies import Malformed, MovieError, Truncated, Unreadable, Unsupported, list_datasets, open_movie
+from core.movies import Malformed, MovieError, Truncated, Unreadable, list_datasets, open_movie
 from core.movies.formats import hdf5_filters, hdf5_source
 from tests.movie_files import ramp
 from tests.movie_files.hdf5 import write_plain
@@ -137,9 +137,8 @@ def test_eight_threads_reading_at_random_agree(tmp_path: Path) -> None:
     wrong: list[int] = []
 
     def read(seed: int) -> None:
-        for index in np.random.default_rng(seed).integers(0, 20, 40):
-            if not np.array_equal(movie.frame(int(index)), pixels[index]):
-                wrong.append(int(index))
+        chosen = np.random.default_rng(seed).integers(0, 20, 40).tolist()
+        wrong.extend(index for index in chosen if not np.array_equal(movie.frame(index), pixels[index]))
 
     with open_movie(path) as movie:
         threads = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
