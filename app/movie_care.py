@@ -75,7 +75,7 @@ class MovieCare(QObject):
         self._panel.holder.remove_wanted.connect(lambda: self.set_holder_log(None))
         self._panel.holder.offset_changed.connect(self._on_offset)
         self._tags.search_wanted.connect(self._ask_tags)
-        self.growth.grew.connect(self._on_grew)
+        self.growth.began.connect(self._on_growth_began)
         self.growth.stopped.connect(self._on_growth_stopped)
         self._library.several_found.connect(self._on_several)
 
@@ -216,7 +216,7 @@ class MovieCare(QObject):
         if self._newest.get("log") in lost:
             self._panel.holder.say(self.tr("The reader stopped over another file. Attach the log once more."))
 
-    def _on_grew(self, entry: MovieEntry) -> None:
+    def _on_growth_began(self, entry: MovieEntry) -> None:
         frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""
         told = self.tr("{0} is still being written: {1} so far. New frames appear by themselves.")
         self._notices.tell("info", told.format(entry.name, frames), "growing")

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from app.workspace import Workspace
 
 STEP = 10
+NARROW_CHARACTERS = 180
 MOVIE_ENDINGS = (
     *(".dm3", ".dm4", ".dm5", ".ser", ".emi", ".emd", ".mrc", ".mrcs", ".st", ".ali", ".rec", ".map", ".eer"),
     *(".tif", ".tiff", ".btf", ".tf8", ".tvips", ".mib", ".hspy", ".h5", ".hdf5", ".nxs", ".mat", ".raw", ".png"),
@@ -346,8 +347,18 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
+        self._share_width(event.oldSize().width(), event.size().width())
         if self.drop_highlight.isVisible():
             self.drop_highlight.setGeometry(self.rect())
+
+    def _share_width(self, before: int, now: int) -> None:
+        """In a narrow window the lists give way to the pictures; what the user drags stays until that is crossed."""
+        narrow = self.fontMetrics().averageCharWidth() * NARROW_CHARACTERS
+        if (before < narrow) != (now < narrow) or before <= 0:
+            side = 24 if now < narrow else 42
+            docks = [self._movies_dock, self._denoise_dock]
+            widths = [self.fontMetrics().averageCharWidth() * wanted for wanted in (side, 44)]
+            self.resizeDocks(docks, widths, Qt.Orientation.Horizontal)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         if self._interior is not None and self.workspace.runs.active and not self._may_stop_run():

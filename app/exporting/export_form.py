@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.elided_label import ElidedLabel
 from app.exporting.export_kinds import ENDINGS, FORMATS, ExportContext, ExportFormat, ExportKind, What
 from app.job_queue.output_name import ending_of, with_ending
 from app.theme.icons import icon
@@ -61,8 +62,7 @@ class ExportForm(QWidget):
         self.format = self._combo(self.tr("Format"))
         for known in FORMATS:
             self.format.addItem(f"{self.tr(known.title)}  ({known.ending})", known.ending)
-        self.about = QLabel(self)
-        self.about.setWordWrap(True)
+        self.about = ElidedLabel(self)
         self.about.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.what = self._combo(self.tr("What to write"))
         self.form.addRow(self.tr("Format"), self.format)
@@ -280,7 +280,7 @@ class ExportForm(QWidget):
 
     def _on_format(self, *_: object) -> None:
         known = self.chosen_format
-        self.about.setText(self.tr(known.text))
+        self.about.set_full_text(self.tr(known.text))
         words = {
             What.RAW: self.tr("Raw"),
             What.DENOISED: self.tr("Denoised: {0}"),

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -109,6 +110,11 @@ class DenoisePanel(QWidget):
     def output(self) -> QLineEdit:
         """The file to write."""
         return self.where.path
+
+    @property
+    def browse(self) -> QToolButton:
+        """The button that chooses it."""
+        return self.where.browse
 
     def _make_button(self) -> None:
         self.button = QPushButton(self)

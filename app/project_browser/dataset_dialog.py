@@ -62,7 +62,7 @@ class DatasetDialog(QDialog):
     def _make_list(self, shown: str, listed: set[str]) -> QTreeWidget:
         made = QTreeWidget(self)
         made.setAccessibleName(self.tr("Datasets of the file"))
-        made.setHeaderLabels([self.tr("Dataset"), self.tr("Size"), self.tr("Type"), self.tr("Where")])
+        made.setHeaderLabels([self.tr("Dataset"), self.tr("Size"), self.tr("Type"), self.tr("State")])
         made.setRootIsDecorated(False)
         made.setUniformRowHeights(True)
         made.setAlternatingRowColors(True)

@@ -24,13 +24,13 @@ class GrowthWatch(QObject):
 
     Signals
     -------
-    grew(MovieEntry)
-        It has more frames, or more bytes, than before.
+    began(MovieEntry)
+        It has more frames, or more bytes, than before; said once, until it has stopped.
     stopped(MovieEntry)
         It grew, and does not any more.
     """
 
-    grew = Signal(object)
+    began = Signal(object)
     stopped = Signal(object)
 
     def __init__(self, library: MovieLibrary, parent: QObject | None = None) -> None:
@@ -82,8 +82,10 @@ class GrowthWatch(QObject):
             return
         now = _size(entry)
         if now[0] > self._before[0] or now[1] > self._before[1]:
-            self._before, self._looks_left, entry.growing = now, STILL_LOOKS, True
-            self.grew.emit(entry)
+            self._before, self._looks_left = now, STILL_LOOKS
+            if not entry.growing:
+                entry.growing = True
+                self.began.emit(entry)
         else:
             self._looks_left -= 1
             if self._looks_left <= 0:

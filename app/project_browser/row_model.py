@@ -91,7 +91,8 @@ class RowModel(QAbstractListModel):
 
     def _second_detail(self, movie: MovieEntry, meta: MovieMeta) -> str:
         if movie.growing:
-            return self.tr("still being written: {0} so far").format(frames_text(meta.frames))
+            # The line above says how many frames there are so far.
+            return self.tr("still being written")
         if meta.truncated:
             told = self.tr("{0} of {1} frames are there")
             return told.format(count_text(meta.frames), count_text(meta.declared_frames))

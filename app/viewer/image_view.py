@@ -20,10 +20,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.theme.colours import IMAGE_GROUND, IMAGE_TEXT, accent
-from app.viewer.defects import NO_DEFECTS, Defects, draw_mark
+from app.viewer.defects import NO_DEFECTS, DefectKind, Defects, draw_mark
 from app.viewer.picture import Picture
 from app.viewer.scale_bar import scale_bar
 from app.viewer.view_state import Contrast, ViewState, averaging_step, fit_zoom
+from app.words import count_text
 from core.protocol.denoise import Region
 
 MARGIN = 0.15
@@ -252,6 +253,38 @@ class ImageView(pg.GraphicsView):
         seen = self._defects.within(self.visible_rect())
         for row, column, kind in zip(seen.rows, seen.columns, seen.kinds, strict=True):
             draw_mark(painter, self._screen_point(float(column) + 0.5, float(row) + 0.5), int(kind), size)
+        self._draw_legend(painter)
+
+    def legend(self) -> list[tuple[DefectKind, str]]:
+        """What the marks mean, and how many there are of each; empty without marks."""
+        names = {
+            DefectKind.DEAD: self.tr("{0} dead"),
+            DefectKind.HOT: self.tr("{0} hot"),
+            DefectKind.UNSTABLE: self.tr("{0} unstable"),
+        }
+        counts = {kind: self._defects.count(kind) for kind in names}
+        return [(kind, names[kind].format(count_text(count))) for kind, count in counts.items() if count]
+
+    def _draw_legend(self, painter: QPainter) -> None:
+        """At the lower left, line by line: three in a row would not fit a narrow pane."""
+        lines = self.legend()
+        if not lines:
+            return
+        metrics = QFontMetricsF(self.font())
+        height = metrics.height() + 2
+        width = max(metrics.horizontalAdvance(text) for _, text in lines) + height + 18
+        box = QRectF(10, self.height() - height * len(lines) - 20, width, height * len(lines) + 10)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150))
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setFont(self.font())
+        for place, (kind, text) in enumerate(lines):
+            line = QRectF(box.left() + 8, box.top() + 5 + place * height, width - 16, height)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            draw_mark(painter, QPointF(line.left() + 5, line.center().y()), int(kind), 3.5)
+            painter.setPen(QColor("white"))
+            words = line.adjusted(height, 0, 0, 0)
+            painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     def _draw_scale_bar(self, painter: QPainter) -> None:
         if self._calibration is None:
@@ -286,20 +319,23 @@ class ImageView(pg.GraphicsView):
             painter.drawLine(point - QPointF(0, 8), point + QPointF(0, 8))
 
     def _draw_badges(self, painter: QPainter) -> None:
-        left = 10.0
-        for text in self.badges():
-            left += self._draw_pill(painter, left, text, strong=self._badge_strong and text == self._badge) + 6
-
-    def _draw_pill(self, painter: QPainter, left: float, text: str, *, strong: bool) -> float:
+        left, top = 10.0, 10.0
         metrics = QFontMetricsF(self.font())
-        width, height = metrics.horizontalAdvance(text) + 16, metrics.height() + 6
+        for text in self.badges():
+            if left > 10 and left + metrics.horizontalAdvance(text) + 26 > self.width():
+                left, top = 10.0, top + metrics.height() + 10
+            self._draw_pill(painter, left, top, text, strong=self._badge_strong and text == self._badge)
+            left += metrics.horizontalAdvance(text) + 22
+
+    def _draw_pill(self, painter: QPainter, left: float, top: float, text: str, *, strong: bool) -> None:
+        metrics = QFontMetricsF(self.font())
+        width, height = min(metrics.horizontalAdvance(text) + 16, self.width() - 2 * left), metrics.height() + 6
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(accent() if strong else QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(QRectF(left, 10, width, height), height / 2, height / 2)
+        painter.drawRoundedRect(QRectF(left, top, width, height), height / 2, height / 2)
         painter.setPen(QColor("white"))
         painter.setFont(self.font())
-        painter.drawText(QRectF(left, 10, width, height), Qt.AlignmentFlag.AlignCenter, text)
-        return width
+        painter.drawText(QRectF(left, top, width, height), Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _down(value: float, step: int) -> int:

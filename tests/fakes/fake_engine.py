@@ -1,8 +1,9 @@
 """An engine that computes nothing: python fake_engine.py --mode ok|slow|hang|crash|oom|garbage|no-start.
 
 A denoise job lands a clean lattice frame by frame, ``--delay`` s each; the mode acts at frame ``--at`` of it
-(``--on draft`` lets it act on drafts instead). ``--once FILE`` lets it act only as long as FILE does not exist, which
-it makes: the restarted engine then does well. Finished frames are remembered beside the output for ``resume``.
+(``--on draft`` or ``--on side`` lets it act on drafts, or on exports and the detector, instead). ``--once FILE`` lets
+it act only as long as FILE does not exist, which it makes: the restarted engine then does well. Finished frames are
+remembered beside the output for ``resume``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from speech import Voice, acts_now, area_mean, lattice, whole, write_slot
 
 from core.protocol.base import ErrorInfo
+from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
     DenoiseResult,
@@ -49,6 +51,7 @@ from core.protocol.engine import (
     StartJob,
     engine_request,
 )
+from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard, TrainingRecord
 
 
@@ -121,6 +124,8 @@ class FakeEngine:
                 device_name="A made-up CPU",
             )
             self.voice.say(JobDone(id=number, result=result))
+        elif isinstance(job, ExportRequest | DetectorRequest):
+            self.side(number, job)
         elif isinstance(job, TrainJobRequest):
             self.voice.say(JobDone(id=number, result=TrainJobResult(output=job.output, steps=1, seconds=1.0)))
 
@@ -188,6 +193,29 @@ class FakeEngine:
         )
         self.voice.say(JobDone(id=number, result=result))
 
+    def side(self, number: int, job: ExportRequest | DetectorRequest) -> None:
+        """An export or a look for defects: ten steps; the mode acts at step ``--at`` if it is told to act on it."""
+        self.voice.say(JobStarted(id=number, total=10))
+        for step in range(10):
+            if self.options.on == "side" and step == self.options.at and self.act(number, step):
+                return
+            end = time.monotonic() + self.options.delay
+            while time.monotonic() < end and number not in self.cancelled:
+                time.sleep(0.002)
+            if number in self.cancelled:
+                self.voice.say(JobCancelled(id=number))
+                return
+            self.voice.say(JobProgress(id=number, stage="Working", done=step + 1, total=10))
+        if isinstance(job, ExportRequest):
+            Path(job.output).write_bytes(b"what a fake engine exported")
+            made = ExportResult(
+                output=job.output, format="made up", frames=10, height=8, width=8, file_bytes=27, seconds=1.0
+            )
+            self.voice.say(JobDone(id=number, result=made))
+            return
+        found = DetectorResult(frames=10, dead=1, hot=2, unstable=0, hits=5, hits_per_frame=0.5)
+        self.voice.say(JobDone(id=number, result=found))
+
     def land(self, number: int, job: DenoiseRequest, frame: int) -> None:
         if job.scratch is None:
             return
@@ -241,7 +269,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=None)
     parser.add_argument("--frames", type=int, default=240)
     parser.add_argument("--at", type=int, default=3)
-    parser.add_argument("--on", default="denoise", choices=("denoise", "draft"))
+    parser.add_argument("--on", default="denoise", choices=("denoise", "draft", "side"))
     parser.add_argument("--once", default="")
     parser.add_argument("--heartbeat", type=float, default=0.2)
     options = parser.parse_args()

@@ -1,8 +1,9 @@
 """A reader that reads nothing: python fake_reader.py --mode ok|slow|hang|crash|garbage|no-start.
 
 Every path is a movie of 240 x 512 x 512 uint16 px of 0.02 nm that shows a noisy lattice; a name with ``denoised`` in it
-shows a clean one. The mode acts on names that hold ``--name`` (default: on all): ``hang`` and ``crash`` do so, ``slow``
-waits ``--delay`` s. Whatever the mode, a name with ``broken`` in it is refused. ``--once FILE``: see fake_engine.py.
+shows a clean one; a path with ``folder`` in it holds two movies. The mode acts on names that hold ``--name`` (default:
+on all), but on no survey: ``hang`` and ``crash`` do so, ``slow`` waits ``--delay`` s. Whatever the mode, a name with
+``broken`` in it is refused. ``--once FILE``: see fake_engine.py.
 """
 
 from __future__ import annotations
@@ -24,16 +25,27 @@ from core.protocol.movie import DatasetInfo, MovieMeta
 from core.protocol.reader import (
     Describe,
     Described,
+    Find,
     Forget,
+    HolderLogJoined,
+    HolderLogRequest,
+    LogColumn,
     Pixels,
     ReaderFailed,
     ReaderReady,
+    Survey,
+    Surveyed,
+    TagRow,
+    Tags,
+    TagsRequest,
     Thumbnail,
     Trace,
     TraceRequest,
     View,
     reader_request,
 )
+
+Question = Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | HolderLogRequest
 
 
 def meta(path: str, dataset: str | None) -> MovieMeta:
@@ -55,19 +67,31 @@ def meta(path: str, dataset: str | None) -> MovieMeta:
     )
 
 
+def survey(question: Survey) -> Surveyed:
+    """A path with ``folder`` in its name holds two movies; every other is one."""
+    finds = []
+    for path in question.paths:
+        inner = [f"{path}/one.dm4", f"{path}/two.dm4"] if "folder" in Path(path).name else [path]
+        finds += [Find(path=name, file_bytes=FRAMES * HEIGHT * WIDTH * 2, said="a DM4 file") for name in inner]
+    folders = sum("folder" in Path(path).name for path in question.paths)
+    return Surveyed(id=question.id, finds=tuple(finds), folders=folders, said=f"{len(finds)} movies.")
+
+
 class FakeReader:
     def __init__(self, options: argparse.Namespace, voice: Voice) -> None:
         self.options, self.voice = options, voice
-        self.questions: queue.Queue[Describe | Thumbnail | View | TraceRequest] = queue.Queue()
+        self.questions: queue.Queue[Question] = queue.Queue()
 
     def work(self) -> None:
         while True:
             question = self.questions.get()
             self.voice.busy = (question.id,)
-            self.act(question.path)
-            if "broken" in Path(question.path).name:
+            path = question.paths[0] if isinstance(question, Survey) else question.path
+            if not isinstance(question, Survey):
+                self.act(path)
+            if "broken" in Path(path).name and not isinstance(question, Survey):
                 what = "This is not a movie in a format that can be read here."
-                error = ErrorInfo(code="not-a-movie", what=what, path=question.path, advice="Open a DM4 file.")
+                error = ErrorInfo(code="not-a-movie", what=what, path=path, advice="Open a DM4 file.")
                 self.voice.say(ReaderFailed(id=question.id, error=error))
             else:
                 self.answer(question)
@@ -90,7 +114,7 @@ class FakeReader:
             elif mode == "garbage":
                 self.voice.say_raw(b"\x00\xff not json\n" * 30)
 
-    def answer(self, question: Describe | Thumbnail | View | TraceRequest) -> None:
+    def answer(self, question: Question) -> None:
         if isinstance(question, Describe):
             info = DatasetInfo(key="", title="movie", shape=(FRAMES, HEIGHT, WIDTH), dtype="uint16")
             described = meta(question.path, question.dataset)
@@ -98,6 +122,17 @@ class FakeReader:
         elif isinstance(question, TraceRequest):
             frames = tuple(range(0, FRAMES, max(1, FRAMES // question.points)))
             self.voice.say(Trace(id=question.id, frames=frames, means=tuple(20 + np.sin(f / 9) for f in frames)))
+        elif isinstance(question, Survey):
+            self.voice.say(survey(question))
+        elif isinstance(question, TagsRequest):
+            rows = [TagRow(name=f"Fake.Group {k % 3}.Tag {k}", value=str(k)) for k in range(30)]
+            rows = [row for row in rows if question.search.lower() in f"{row.name} {row.value}".lower()]
+            self.voice.say(Tags(id=question.id, rows=tuple(rows[: question.most]), total=len(rows)))
+        elif isinstance(question, HolderLogRequest):
+            values = tuple(25.0 + frame + question.offset_s for frame in range(FRAMES))
+            column = LogColumn(name="Temperature", unit="°C", values=values)
+            said = "Joined by the frames' times."
+            self.voice.say(HolderLogJoined(id=question.id, columns=(column,), frames_covered=FRAMES, said=said))
         else:
             self.show(question)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -12,10 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.project_browser.row_model import Role
-from core.protocol.movie import DatasetInfo
-from core.protocol.reader import Described
 from tests.qt.conftest import Desk
-from tests.qt.stand_ins import meta
 
 
 def drop(desk: Desk, paths: list[str]) -> None:
@@ -44,25 +40,6 @@ def test_dropped_files_are_listed_described_and_the_first_is_shown(desk: Desk, q
     desk.settle()
     assert desk.window.viewer.meta is not None
     assert desk.window.viewer.meta.path == "/data/a.dm4"
-
-
-def test_dropped_folder_brings_its_movies_in_natural_order_and_nothing_else(
-    desk: Desk, qtbot: QtBot, tmp_path: Path
-) -> None:
-    folder = tmp_path / "session"
-    (folder / "inner").mkdir(parents=True)
-    for name in ("m10.dm4", "m2.dm4", "notes.txt", ".hidden.tif", "inner/x.SER"):
-        (folder / name).touch()
-    drop(desk, [str(folder)])
-    qtbot.waitUntil(lambda: len(desk.window.library.entries) == 3)
-    assert [entry.name for entry in desk.window.library.entries] == ["m2.dm4", "m10.dm4", "x.SER"]
-
-
-def test_folder_without_movies_is_told(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    desk.window.open_paths([str(tmp_path / "empty")])
-    qtbot.waitUntil(lambda: bool(desk.window.notice_bar.texts()))
-    assert "no movie in this folder" in desk.window.notice_bar.texts()[0]
 
 
 def test_a_drag_without_files_is_not_taken(desk: Desk) -> None:
@@ -96,17 +73,6 @@ def test_the_same_file_is_listed_once(desk: Desk) -> None:
     desk.window.open_paths(["/data/a.dm4"])
     desk.open("b.dm4")
     assert [entry.name for entry in desk.window.library.entries] == ["a.dm4", "b.dm4"]
-
-
-def test_a_file_with_several_movies_gets_an_entry_for_each(desk: Desk, qtbot: QtBot) -> None:
-    entry = desk.open("a.dm4")
-    infos = tuple(DatasetInfo(key=key, title=key, shape=(4, 8, 8), dtype="uint8") for key in ("", "HAADF"))
-    no_movie = DatasetInfo(key="EDX", title="EDX", shape=(8, 8, 99), dtype="uint8", refusal="a spectrum")
-    desk.window.library.look_again(entry)
-    number = desk.reader.count
-    desk.reader.answered.emit(Described(id=number, meta=meta(entry.path), datasets=(*infos, no_movie)))
-    qtbot.waitUntil(lambda: all(not entry.waiting for entry in desk.window.library.entries))
-    assert [entry.name for entry in desk.window.library.entries] == ["a.dm4", "a.dm4 [HAADF]"]
 
 
 def test_removing_a_movie_shows_the_next_and_lets_go_of_the_file(desk: Desk) -> None:
