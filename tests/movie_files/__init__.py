@@ -20,6 +20,7 @@ from tests.movie_files.mrc import fei_blocks, write_mrc
 from tests.movie_files.pixels import Sparse, ramp
 from tests.movie_files.results import RESULT_SEEDS
 from tests.movie_files.ser import write_emi, write_ser
+from tests.movie_files.tiff import TIFF_SEEDS
 from tests.movie_files.tvips import write_tvips
 
 __all__ = [
@@ -62,5 +63,6 @@ SEEDS: dict[str, Callable[[Path], Path]] = {
     "mib-raw": lambda folder: write_mib(folder / "raw.mib", ramp((2, 4, 64), np.uint16) % 4096, raw=12),
     "eer": lambda folder: write_eer(folder / "seed.eer", (ramp((6, 6, 7), np.uint8) % 5 == 0).astype(np.uint8)),
     **HDF5_SEEDS,
+    **TIFF_SEEDS,
     **RESULT_SEEDS,
 }

@@ -26,6 +26,7 @@ from core.movies.formats.tiff_series import Stack, stacks
 from core.movies.formats.tiff_stream import Stream, listening
 from core.movies.result_record import movie_text
 from core.movies.sources import FrameSource, StridedSource
+from core.movies.timing import even_interval, segments_of
 from core.protocol.movie import Issue, MovieMeta
 
 _MAGIC = (b"II\x2a\x00", b"MM\x00\x2a", b"II\x2b\x00", b"MM\x00\x2b")
@@ -83,7 +84,7 @@ def _entry(file: RandomAccessFile, tiff: tifffile.TiffFile, chain: Chain, stack:
 def _open(file: RandomAccessFile, tiff: tifffile.TiffFile, chain: Chain, stack: Stack, complaints: list[str]) -> Opened:
     with listening() as more:
         pixels = _pixels(file, chain, stack)
-        known = calibration(tiff, stack.page, stack.place)
+        known = calibration(tiff, stack.page, stack.place, stack.planes)
     if pixels.frames < 1:
         raise Truncated.about(
             file.path,
@@ -145,6 +146,7 @@ def _offsets(
 ) -> tuple[list[int], int] | None:
     """Where the leading complete frames begin, and how many have wrong counts; None if one is not in one piece."""
     piece = min(int(stack.page.rowsperstrip) or stack.height, stack.height) * (frame_bytes // stack.height)
+    padded = -(-frame_bytes // piece) * piece
     offsets: list[int] = []
     wrong = 0
     for image in images:
@@ -163,7 +165,8 @@ def _offsets(
         if offset <= 0 or offset + frame_bytes > file.size:
             break
         offsets.append(offset)
-        wrong += count != frame_bytes
+        # The last strip may be as long as the others, though the image ends before.
+        wrong += count not in (frame_bytes, padded)
     return offsets, wrong
 
 
@@ -202,6 +205,13 @@ def _in_files(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
     return _Pixels(source, len(offsets), file_bytes=tuple(sizes[name] for name in there))
 
 
+def _is_grey(table: Any) -> bool:
+    """Whether a colour table is the plain ramp from black to white, as some cameras write it."""
+    if table is None or len(table) != 3:
+        return False
+    return bool((table[0] == table[1]).all() and (table[0] == table[2]).all() and (table[0][1:] > table[0][:-1]).all())
+
+
 def _issues(stack: Stack, pixels: _Pixels, complaints: list[str]) -> list[Issue]:
     declared = len(stack.planes)
     issues = []
@@ -214,7 +224,7 @@ def _issues(stack: Stack, pixels: _Pixels, complaints: list[str]) -> list[Issue]
     if pixels.wrong_counts:
         text = f"{pixels.wrong_counts} images give another number of bytes than their size needs; the size was believed"
         issues.append(Issue(level="warning", code="wrong-byte-counts", text=text))
-    if int(stack.page.photometric) == _PALETTE:
+    if int(stack.page.photometric) == _PALETTE and not _is_grey(stack.page.colormap):
         text = "the file has a colour table; it is left out, the stored numbers are used"
         issues.append(Issue(level="info", code="palette", text=text))
     if int(stack.page.photometric) == _WHITE_IS_ZERO:
@@ -232,6 +242,7 @@ def _meta(
     complaints: list[str],
 ) -> MovieMeta:
     declared = len(stack.planes)
+    times = known.times[: pixels.frames] if known.times is not None else None
     meta = MovieMeta(
         path=file.path,
         format="BigTIFF" if tiff.is_bigtiff else "TIFF",
@@ -243,7 +254,11 @@ def _meta(
         dtype=stack.dtype.newbyteorder("=").name,
         pixel_size=known.pixel_size,
         pixel_unit=known.pixel_unit,
+        times=times,
+        segments=segments_of(pixels.frames, times),
         frame_interval_s=known.frame_interval_s if declared > 1 else None,
+        exposure_s=known.exposure_s,
+        scanned=known.scanned,
         voltage_kv=known.voltage_kv,
         magnification=known.magnification,
         detector=known.detector,
@@ -257,7 +272,10 @@ def _meta(
     )
     if pixels.file_bytes:
         meta = meta.model_copy(update={"file_bytes": sum(pixels.file_bytes), "fingerprint": file.fingerprint()})
-    return recall(meta, movie_text(tiff.pages.first.description))
+    ours = movie_text(tiff.pages.first.description)
+    if times and not ours and meta.frame_interval_s is None:
+        meta = meta.model_copy(update={"frame_interval_s": even_interval(times)})
+    return recall(meta, ours)
 
 
 def _tags(file: RandomAccessFile) -> dict[str, Any]:

@@ -9,11 +9,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from xml.etree import ElementTree
 
 import tifffile
 
+from core.movies.formats import tiff_ome
 from core.movies.units import pixel, seconds
 
 _SIS_TAG = 33560
@@ -32,12 +33,15 @@ class Calibration:
     magnification: float | None = None
     detector: str | None = None
     date: str | None = None
+    times: tuple[float, ...] | None = None
+    exposure_s: float | None = None
+    scanned: bool | None = None
     intensity_origin: float | None = None
     intensity_scale: float | None = None
     intensity_unit: str | None = None
 
 
-def calibration(tiff: tifffile.TiffFile, page: Any, place: int) -> Calibration:
+def calibration(tiff: tifffile.TiffFile, page: Any, place: int, planes: range) -> Calibration:
     """The calibration of a series by the first dialect that is there.
 
     Parameters
@@ -48,14 +52,20 @@ def calibration(tiff: tifffile.TiffFile, page: Any, place: int) -> Calibration:
         The series's first page.
     place : int
         The number of the series in the file.
+    planes : range
+        Which planes of the series the movie is made of.
     """
     if tiff.imagej_metadata:
         return _imagej(tiff.imagej_metadata, page)
     if tiff.ome_metadata:
-        return _ome(tiff.ome_metadata, place)
+        return _ome(tiff.ome_metadata, place, planes)
     fei = tiff.fei_metadata
     if fei:
         return _fei(fei)
+    if tiff.tvips_metadata:
+        return _tvips(tiff.tvips_metadata)
+    if tiff.sem_metadata:
+        return _zeiss(tiff.sem_metadata, int(page.imagewidth))
     if _SIS_TAG in page.tags:
         return _sis(page.tags[_SIS_TAG].value)
     if _DM_SCALES[0] in page.tags:
@@ -123,23 +133,18 @@ def _imagej_line(tags: Mapping[str, Any]) -> tuple[float | None, float | None, s
     return -offset / slope, slope, None if unit.lower() in {"", "gray value"} else unit
 
 
-def _ome(text: str, place: int) -> Calibration:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        return Calibration()
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - declarations and so entities are refused above
-    except ElementTree.ParseError:
-        return Calibration()
-    found = [element for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "Pixels"]
-    if place >= len(found):
-        return Calibration()
-    tags = found[place].attrib
-    size, unit = pixel(
-        (_float(tags.get("PhysicalSizeY")), tags.get("PhysicalSizeYUnit", "µm")),
-        (_float(tags.get("PhysicalSizeX")), tags.get("PhysicalSizeXUnit", "µm")),
+def _ome(text: str, place: int, planes: range) -> Calibration:
+    found = tiff_ome.pixels(text, place, planes)
+    return Calibration(
+        found.pixel_size,
+        found.pixel_unit,
+        found.interval_s,
+        magnification=found.magnification,
+        detector=found.detector,
+        date=found.date,
+        times=found.times,
+        exposure_s=found.exposure_s,
     )
-    step = seconds(_float(tags.get("TimeIncrement")), tags.get("TimeIncrementUnit", "s"))
-    return Calibration(size, unit, step)
 
 
 def _fei(tags: Mapping[str, Any]) -> Calibration:
@@ -150,15 +155,79 @@ def _fei(tags: Mapping[str, Any]) -> Calibration:
     user = tags.get("User") or empty
     detectors = tags.get("Detectors") or empty
     size, unit = pixel((_float(scan.get("PixelHeight")), "m"), (_float(scan.get("PixelWidth")), "m"))
-    date = " ".join(str(user[name]) for name in ("Date", "Time") if user.get(name))
+    date = _iso(" ".join(str(user[name]) for name in ("Date", "Time") if user.get(name)), "%m/%d/%Y %I:%M:%S %p")
     return Calibration(
         size,
         unit,
         _positive(scan.get("FrameTime")),
         voltage_kv=_positive(beam.get("HV"), 1e-3),
         detector=str(detectors.get("Name") or "") or None,
-        date=date or None,
+        date=date,
+        scanned=True,
     )
+
+
+def _tvips(tags: Mapping[str, Any]) -> Calibration:
+    """TVIPS's EM-Menu, version 2; lengths in nm, times in ms, tension in V."""
+    magnification = _positive(tags.get("TemMagnification"))
+    size = (_float(tags.get("PixelSizeY")), _float(tags.get("PixelSizeX")))
+    # In diffraction the same tags hold another quantity: the camera's pixel over the magnification must be near it.
+    pitch = _float(tags.get("PhysicalPixelSizeX")) * _float(tags.get("BinningX")) / (magnification or math.nan)
+    near = pitch > 0 and size[1] > 0 and 0.3 < size[1] / pitch < 3
+    pixel_size, unit = pixel((size[0], "nm"), (size[1], "nm")) if near else (None, None)
+    day, second = tags.get("Date"), tags.get("Time")
+    date = None
+    if isinstance(day, int) and isinstance(second, int) and 0 <= second < 86400:
+        text = f"{day >> 16}-{day >> 8 & 255}-{day & 255} {second // 3600}:{second // 60 % 60}:{second % 60}"
+        date = _iso(text, "%Y-%m-%d %H:%M:%S") if "T" in (_iso(text, "%Y-%m-%d %H:%M:%S") or "") else None
+    return Calibration(
+        pixel_size,
+        unit,
+        exposure_s=_positive(tags.get("ExposureTime"), 1e-3),
+        voltage_kv=_positive(tags.get("TemHighTension"), 1e-3),
+        magnification=magnification,
+        detector=str(tags.get("CameraType") or "") or None,
+        date=date,
+        scanned=False,
+    )
+
+
+def _zeiss(tags: Mapping[str, Any], width: int) -> Calibration:
+    """Zeiss's scanning microscopes: (title, value, unit) by name."""
+
+    def value(name: str) -> tuple[Any, str]:
+        found = tags.get(name)
+        parts = found if isinstance(found, tuple) else ()
+        return (parts[1] if len(parts) > 1 else None), (str(parts[2]) if len(parts) > 2 else "")
+
+    step = value("ap_image_pixel_size")
+    pitch = _float(step[0])
+    if not pitch > 0:
+        # Older files tell the size on their screen of 1024 pixels only.
+        step = value("ap_pixel_size")
+        pitch = _float(step[0]) * 1024 / width
+    size, unit = pixel((pitch, step[1]), (pitch, step[1]))
+    kv = value("ap_actualkv")
+    times, multiple = value("ap_mag")
+    date = _iso(f"{value('ap_date')[0]} {value('ap_time')[0]}", "%d %b %Y %H:%M:%S")
+    return Calibration(
+        size,
+        unit,
+        voltage_kv=_positive(kv[0], {"kV": 1.0, "V": 1e-3}.get(kv[1], math.nan)),
+        magnification=_positive(times, {"X": 1.0, "K X": 1000.0}.get(multiple, math.nan)),
+        detector=str(value("dp_detector_type")[0] or "") or None,
+        date=date if date and "T" in date else None,
+        scanned=True,
+    )
+
+
+def _iso(text: str, form: str) -> str | None:
+    """A date as ISO 8601 tells it; as it stands if it is of another form, None if there is none."""
+    text = text.strip()
+    try:
+        return datetime.strptime(text, form).isoformat()
+    except ValueError:
+        return text or None
 
 
 def _sis(tags: Any) -> Calibration:
@@ -191,7 +260,7 @@ def _jeol(page: Any) -> Calibration:
     voltage = re.search(r"<AccelerationVoltage>([^<]+)<", text)
     kv = _positive(voltage.group(1), 1e-3) if voltage else None
     magnification = _positive(found.group(1)) if found else None
-    date = _value(page, "DateTime") or None
+    date = _iso(_value(page, "DateTime"), "%Y/%m/%d %H:%M")
     unit_tag = page.tags.get("ResolutionUnit")
     if magnification is None or unit_tag is None or int(unit_tag.value) != 2:
         return Calibration(voltage_kv=kv, magnification=magnification, date=date)

@@ -51,19 +51,20 @@ class Stream(io.RawIOBase):
 
         Lists of images lie close together, and tifffile asks for a few bytes at a time: they are read ahead.
         """
-        wanted = len(buffer)
+        view = memoryview(buffer).cast("B")
+        wanted = len(view)
         start = self._at - self._ahead_at
         if start >= 0 and start + wanted <= len(self._ahead):
-            buffer[:wanted] = self._ahead[start : start + wanted]
+            view[:wanted] = self._ahead[start : start + wanted]
             self._at += wanted
             return wanted
         count = max(0, min(wanted, self._file.size - self._at))
         if wanted < _READ_AHEAD and count:
             self._ahead = self._file.read(self._at, min(_READ_AHEAD, self._file.size - self._at))
             self._ahead_at = self._at
-            buffer[:count] = self._ahead[:count]
+            view[:count] = self._ahead[:count]
         elif count:
-            self._file.read_into(self._at, memoryview(buffer).cast("B")[:count])
+            self._file.read_into(self._at, view[:count])
         self._at += count
         return count
 
