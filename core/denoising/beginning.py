@@ -7,14 +7,14 @@ from core.denoising.errors import DenoiseError, denoise_error
 from core.denoising.frame_list import FrameList, ListedFrames, ListHeader
 from core.denoising.making import Run
 from core.denoising.methods.registry import Method, find_method
-from core.denoising.opening import electron_movie, scale_of
+from core.denoising.opening import as_long_as, electron_movie, scale_of
 from core.denoising.planning import Prepared, prepare
 from core.denoising.source import RequestMovie, Selection, select, wanted_region
 from core.denoising.storing import choose_stored
 from core.denoising.telling import Told
 from core.models import ModelStore
 from core.movies import Movie
-from core.protocol.denoise import DenoiseRequest, FrameRange, Notice, Plan
+from core.protocol.denoise import DenoiseRequest, Notice, Plan
 from core.protocol.movie import MovieMeta
 
 
@@ -76,6 +76,7 @@ def list_header(request: DenoiseRequest, movie: RequestMovie, plan: Plan) -> Lis
     return ListHeader(
         fingerprint=movie.meta.fingerprint,
         source_frames=movie.selection.source_frames,
+        movie_frames=movie.meta.frames,
         shape=(movie.frames, region.y1 - region.y0, region.x1 - region.x0),
         request=request,
         plan=plan,
@@ -107,33 +108,38 @@ def _unfinished(
     listed = frames.listed
     if listed is None or not request.resume:
         return None
-    identity = {"model": method.name, "model_version": method.version, "weights_sha256": method.weights_sha256}
-    mine = listed.plan.model_copy(update=identity)
-    selection = select(movie.meta, _as_at_the_start(request, movie.meta, listed.header), request.sum_frames)
-    one = RequestMovie(movie, selection, listed.plan.scale)
-    same = listed.header.same_work(list_header(request, one, mine)) and _same_pixels(one, listed)
-    if not same and listed.done and not request.overwrite:
-        raise _unfinished_work_of_others(request, listed, movie.meta)
-    if not same or request.plan not in (None, listed.header.plan):
+    now = movie.meta
+    # The file may have grown since: what is gone on with has the frames of then.
+    as_long_as(movie, listed.header.movie_frames)
+    selection = _same_work(request, movie, method, listed)
+    if selection is None and listed.done and not request.overwrite:
+        raise _unfinished_work_of_others(request, listed, now)
+    if selection is None or request.plan not in (None, listed.header.plan):
+        movie.meta = now
         text = "A partial result of other work, or of another movie, lay there; it was begun anew."
         told.tell(Notice(level="warning", code="begun-anew", text=text))
         return None
-    if request.frames.stop is None and selection.source_frames[1] < movie.meta.frames - request.sum_frames + 1:
+    if movie.meta.frames < now.frames and request.frames.stop is None:
         text = (
-            f"The movie has grown to {movie.meta.frames} frames; the run goes on with those that it began with, up to "
-            f"frame {selection.source_frames[1] - 1}."
+            f"The movie has grown to {now.frames} frames; the run goes on with the {movie.meta.frames} that it began "
+            "with."
         )
         told.tell(Notice(level="warning", code="grown", text=text))
     return listed, selection
 
 
-def _as_at_the_start(request: DenoiseRequest, meta: MovieMeta, header: ListHeader) -> FrameRange:
-    """Return the frames of a request as they were when the unfinished work began: the file may have grown since."""
-    if request.frames.stop is not None or header.source_frames is None or request.frames != header.request.frames:
-        return request.frames
-    if not request.frames.start < header.source_frames[1] <= meta.frames:
-        return request.frames
-    return FrameRange(start=request.frames.start, stop=header.source_frames[1])
+def _same_work(request: DenoiseRequest, movie: Movie, method: Method, listed: ListedFrames) -> Selection | None:
+    """Return the frames of a request if the unfinished work is what is asked for; None if not."""
+    identity = {"model": method.name, "model_version": method.version, "weights_sha256": method.weights_sha256}
+    mine = listed.plan.model_copy(update=identity)
+    try:
+        selection = select(movie.meta, request.frames, request.sum_frames)
+    except DenoiseError:
+        # It asks for frames that the movie didn't have then, or has no more; if it never had them, that is told later.
+        return None
+    one = RequestMovie(movie, selection, listed.plan.scale)
+    same = listed.header.same_work(list_header(request, one, mine)) and _same_pixels(one, listed)
+    return selection if same else None
 
 
 def _same_pixels(movie: RequestMovie, listed: ListedFrames) -> bool:
@@ -151,9 +157,9 @@ def _same_pixels(movie: RequestMovie, listed: ListedFrames) -> bool:
 
 def _unfinished_work_of_others(request: DenoiseRequest, listed: ListedFrames, meta: MovieMeta) -> DenoiseError:
     what = f"An unfinished result with {len(listed.done)} finished frames lies there, made "
-    then = listed.header.source_frames
-    if then is not None and then[1] > meta.frames:
-        what += f"when the movie had {then[1]} frames or more; it has {meta.frames} frames now."
+    then = listed.header.movie_frames
+    if then > meta.frames:
+        what += f"when the movie had {then} frames; it has {meta.frames} frames now."
         advice = "Bring the whole movie back and run it again, choose another name, "
     else:
         what += "with other settings or of another movie."

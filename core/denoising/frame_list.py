@@ -27,12 +27,14 @@ VERSION = 1
 class ListHeader(Record):
     """What a frame list is of: two runs with equal work may share frames.
 
-    `source_frames` are the frames of the source (start, stop) at the time: a file that is still being written grows.
+    `source_frames` are the frames of the source (start, stop) that are denoised, `movie_frames` how many it had at the
+    time: a file that is still being written grows.
     """
 
     version: int = VERSION
     fingerprint: str
     source_frames: tuple[int, int] | None = None
+    movie_frames: int = 0
     shape: tuple[int, int, int]
     request: DenoiseRequest
     plan: Plan

@@ -54,22 +54,34 @@ def electrons_nearby(
     correction: Correction | None,
     rows: Pixels,
     columns: Pixels,
+    asked: tuple[int, int] = (0, 0),
 ) -> npt.NDArray[np.float64]:
     """Electrons of N pixels in the two sums of frames nearest to the one that begins at `start`, of its own segment.
 
     Frames outside the request count too, so that a draft and a part of a movie show what the whole run makes.
 
+    Parameters
+    ----------
+    asked : tuple of int
+        Source frames (start, stop) of the request.
+
     Returns
     -------
     float64 (M, N)
-        M is 2, or less where the movie has no more frames, or they can't be read.
+        M is 2, or less where the movie has no more frames, or those outside the request can't be read.
+
+    Raises
+    ------
+    MovieError
+        A frame of the request can't be read: without it, this one would not come out as it does in a whole run.
     """
     out = []
     for first in _starts_nearby(movie.meta, start, summed):
         try:
             stored = sum(movie.frame(first + k)[rows, columns].astype(np.float64) for k in range(summed))
         except MovieError:
-            # If it is wanted itself, reading it will say what is wrong.
+            if asked[0] <= first < asked[1]:
+                raise
             continue
         values = np.asarray(stored, dtype=np.float64)
         if correction is not None:

@@ -24,6 +24,18 @@ def open_asked(request: DenoiseRequest | DraftRequest) -> Movie:
     return movie
 
 
+def as_long_as(movie: Movie, frames: int) -> None:
+    """Let a movie that has grown since be as it was with so many frames: nothing behind them is looked at."""
+    meta = movie.meta
+    if not 0 < frames < meta.frames:
+        return
+    segments = tuple(
+        one.model_copy(update={"stop": min(one.stop, frames)}) for one in meta.segments if one.start < frames
+    )
+    times = None if meta.times is None else meta.times[:frames]
+    movie.meta = meta.model_copy(update={"frames": frames, "segments": segments, "times": times})
+
+
 def typed_scale(request: DenoiseRequest | DraftRequest) -> tuple[float | None, float | None]:
     """Counts per electron and black level as typed: for this run first, else for the movie; None: not typed."""
     gain, black = request.counts_per_electron, request.black_level

@@ -30,6 +30,7 @@ def make_provenance(run: Run, plan: Plan, quality: Quality, notices: Sequence[No
         source=_absolute(run.movie.meta.path),
         source_fingerprint=run.movie.meta.fingerprint,
         source_frames=run.movie.selection.source_frames,
+        movie_frames=run.movie.meta.frames,
         source_sha256=of_all(one.source for one in finished),
         result_sha256=of_all(one.result for one in finished),
         request=_self_contained(run.request),

@@ -22,7 +22,7 @@ from core.denoising.devices import pick_device, pick_threads
 from core.denoising.errors import DenoiseError, denoise_error
 from core.denoising.making import NoLedger, Run
 from core.denoising.methods.registry import Method, find_method
-from core.denoising.opening import open_asked
+from core.denoising.opening import as_long_as, open_asked
 from core.denoising.output import check_output
 from core.denoising.planning import prepare, prepare_again
 from core.denoising.provenance import calibration, make_provenance, versions
@@ -34,6 +34,8 @@ from core.movies.writers import create_writer, read_provenance
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, FrameRange, Notice, Plan, Provenance
 from core.protocol.rerun import RerunRequest, RerunResult
 
+# Codes of the notices that name a reference image with its checksum.
+_REFERENCES = {"dark", "gain-reference", "defects", "pattern"}
 Write = Callable[[int, npt.NDArray[Any]], None]
 
 
@@ -66,6 +68,7 @@ def rerun_result(request: RerunRequest, store: ModelStore, context: RunContext) 
     method = find_method(provenance.plan.model, store, provenance.plan.model_version)
     with open_movie(request.result) as first, open_asked(asked) as movie:
         tell_issues(movie.meta, told)
+        as_long_as(movie, provenance.movie_frames)
         selection = select(movie.meta, asked.frames, asked.sum_frames)
         stretches = _stretches(provenance, len(selection.starts), request.device, method, told)
         run = _run(asked, movie, selection, method, stretches[0], told)
@@ -80,6 +83,7 @@ def rerun_result(request: RerunRequest, store: ModelStore, context: RunContext) 
                 _follow(run, stretch, method, asked, told)
                 run.all_frames(write, stretch.frames)
         same_source = _judge_source(run, movie, provenance, told)
+        _judge_references(provenance, told)
         _judge_result(comparison, provenance, told)
     relative = comparison.relative
     return RerunResult(
@@ -294,6 +298,14 @@ def _judge_source(run: Run, movie: Movie, provenance: Provenance, told: Told) ->
     text = f"The frames of {movie.meta.path} are not those that the result was made of: their checksum differs."
     told.tell(Notice(level="error", code="source-changed", text=text))
     return False
+
+
+def _judge_references(provenance: Provenance, told: Told) -> None:
+    """Tell of a reference image that is another one than then: its notice names its checksum."""
+    for notice in told.notices[:]:
+        if notice.code in _REFERENCES and notice not in provenance.notices:
+            text = f"A reference image is not the one of the first run. {notice.text}"
+            told.tell(Notice(level="error", code="source-changed", text=text))
 
 
 def _judge_result(comparison: Comparison, provenance: Provenance, told: Told) -> None:

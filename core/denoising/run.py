@@ -108,7 +108,7 @@ def _tell_of_changes(request: DenoiseRequest, movie: Movie, told: Told) -> None:
         # It is gone, but all its frames have been read.
         return
     if frames > movie.meta.frames:
-        if request.frames.stop is None:
+        if request.frames.stop is None and not any(notice.code == "grown" for notice in told.notices):
             text = (
                 f"The movie has grown from {movie.meta.frames} to {frames} frames while it was denoised; the result "
                 f"holds those of the start. The others are frames {movie.meta.frames} to {frames - 1}, counted from 0."

@@ -164,8 +164,8 @@ class RequestMovie:
             stored = correction.apply(stored, self.selection.summed)
 
         def elsewhere(rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-            first, summed = self.selection.starts[frame], self.selection.summed
-            return electrons_nearby(self._movie, first, summed, self._line, correction, rows, columns)
+            first, summed, asked = self.selection.starts[frame], self.selection.summed, self.selection.source_frames
+            return electrons_nearby(self._movie, first, summed, self._line, correction, rows, columns, asked)
 
         return clean(self._line.electrons(stored), self._least, defects, elsewhere)
 

@@ -230,6 +230,7 @@ class PlanStretch(Record):
 class Provenance(Record):
     """Written into every result, so that it can be judged and run again from the file alone.
 
+    `movie_frames` is how many frames the movie had (it may have grown since); 0: not known.
     `plan` made all frames, unless memory ran out on the way: `earlier_plans` then made those at the beginning.
     `source_sha256` is over the frames that were read and `result_sha256` over those that were written, each frame's
     pixels hashed on their way and the hashes hashed in order; empty where unknown.
@@ -241,6 +242,7 @@ class Provenance(Record):
     source: str
     source_fingerprint: str
     source_frames: tuple[int, int]
+    movie_frames: int = 0
     source_sha256: str = ""
     result_sha256: str = ""
     request: DenoiseRequest

@@ -19,6 +19,7 @@ from core.models import ModelError, ModelStore
 from core.movies import open_movie
 from core.movies.errors import MovieError
 from core.movies.writers import read_provenance
+from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import FrameRange, Region
 from core.protocol.entered import Entered
 from core.protocol.rerun import RerunRequest, RerunResult
@@ -264,3 +265,29 @@ def test_numbers_in_only_one_of_the_two_are_told_and_never_within(store, source)
     again = rerun(result, store, listener, tolerance=1e9)
     assert not again.within
     assert RerunResult.model_validate_json(json.dumps(again.model_dump(mode="json"))) == again
+
+
+def test_another_reference_image_is_told(tmp_path, store, source):
+    dark = tmp_path / "dark.tif"
+    image = np.random.default_rng(0).normal(2, 0.1, (48, 64)).astype(np.float32)
+    tifffile.imwrite(dark, image)
+    asked = request(source, clean_up=CleanUp(dark=str(dark)))
+    result = denoise_movie(asked, store, Listener())
+    assert rerun(result, store).identical
+    tifffile.imwrite(dark, image + 1)
+    listener = Listener()
+    again = rerun(result, store, listener)
+    assert not again.identical
+    assert any("reference image" in notice.text and "dark.tif" in notice.text for notice in listener.notices)
+
+
+def test_frames_that_came_later_are_not_looked_at_when_a_result_is_made_again(store, source):
+    """A bright pixel of the last frame is a hit as long as nothing says that the next frame shows it too."""
+    frames = tifffile.imread(source)
+    frames[3:, 20, 30] = 60_000
+    frames[4:, 10, 10] = 60_000
+    tifffile.imwrite(source, frames[:4], metadata={"axes": "TYX"}, photometric="minisblack")
+    result = denoise_movie(request(source), store, Listener())
+    assert result.quality.hot_pixels == 1
+    tifffile.imwrite(source, frames, metadata={"axes": "TYX"}, photometric="minisblack")
+    assert rerun(result, store).identical
