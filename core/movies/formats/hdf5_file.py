@@ -95,11 +95,12 @@ class Stream(io.RawIOBase):
             if version == 3 and head[11]:
                 self.being_written = True
                 # While it grows, the end that it tells is an old one.
-                end = max(end, self._file.size - start)
+                end = max(end, self._file.size)
                 plain = head[:11] + b"\x00" + head[12:28] + struct.pack("<Q", end) + head[36:44]
                 self._patches[start] = plain + struct.pack("<I", lookup3(plain))
-        if end is not None and self.size < start + end < 1 << 62:
-            self.size = start + end
+        # It counts from the file's beginning, also behind a user block.
+        if end is not None and self.size < end < 1 << 62:
+            self.size = end
 
     def readable(self) -> bool:
         """It can be read."""

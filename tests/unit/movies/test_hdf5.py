@@ -213,9 +213,13 @@ def test_file_with_a_user_block_reads(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w", userblock_size=512) as file:
         file["plain"] = _PIXELS
+        file["plain"].attrs["text"] = "of variable length"
         file.create_dataset("packed", data=_PIXELS, chunks=(2, 5, 5), compression="gzip")
     for key in ("plain", "packed"):
-        np.testing.assert_array_equal(_all(path, key), _PIXELS)
+        with open_movie(path, key) as movie:
+            np.testing.assert_array_equal(movie.region(slice(None)), _PIXELS)
+            assert movie.meta.issues == ()
+            assert movie.tags()["plain@text"] == "of variable length"
 
 
 def test_newest_structures_of_the_library_read(tmp_path: Path) -> None:
