@@ -11,14 +11,14 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
 
 import numpy as np
 
 from core.movies.timing import segments_of
-from core.protocol.movie import Segment
+from core.protocol.movie import Issue, Segment
 
 # So many stamps are read of one movie at most, and so many to begin with of a longer one.
 MOST_READ = 1024
@@ -29,12 +29,16 @@ _MOST_TIMES = 500_000
 
 @dataclass(frozen=True)
 class Stamped:
-    """Times of frames in s from the first on, or their even interval; `start` is the first stamp itself."""
+    """Times of frames in s from the first on, or their even interval; `start` is the first stamp itself.
+
+    `complete` is False where more gaps may lie between the stamps that were read.
+    """
 
     start: float | None = None
     times: tuple[float, ...] | None = None
     interval: float | None = None
     segments: tuple[Segment, ...] = ()
+    complete: bool = True
 
 
 def read_stamps(
@@ -67,13 +71,20 @@ def read_stamps(
     if frames < 1 or not all(read(int(frame)) for frame in first):
         return Stamped(start=known.get(0), segments=segments_of(frames, None, breaks))
     start = known[0]
-    if frames > MOST_READ and not _look_closer(known, read):
-        return Stamped(start=start, segments=segments_of(frames, None, breaks))
-    return _judged(known, frames, start, resolution, breaks)
+    complete = True
+    if frames > MOST_READ:
+        found = _look_closer(known, read)
+        if found is None:
+            return Stamped(start=start, segments=segments_of(frames, None, breaks))
+        complete = found
+    return replace(_judged(known, frames, start, resolution, breaks), complete=complete)
 
 
-def _look_closer(known: dict[int, float], read: Callable[[int], bool]) -> bool:
-    """Halve the stretches that take longer or shorter than they should, the worst first; False if a stamp is broken."""
+def _look_closer(known: dict[int, float], read: Callable[[int], bool]) -> bool | None:
+    """Halve the stretches that take longer or shorter than they should, the worst first.
+
+    Tells whether all were looked at; None if a stamp is broken.
+    """
     places = sorted(known)
     usual = median((known[b] - known[a]) / (b - a) for a, b in itertools.pairwise(places))
 
@@ -82,15 +93,17 @@ def _look_closer(known: dict[int, float], read: Callable[[int], bool]) -> bool:
 
     queue = [(-wrong(a, b), a, b) for a, b in itertools.pairwise(places)]
     heapq.heapify(queue)
-    while queue and len(known) < MOST_READ:
+    while queue:
         off, a, b = heapq.heappop(queue)
         if -off <= 0.5 * abs(usual):
             break
         if b - a < 2:
             continue
+        if len(known) >= MOST_READ:
+            return False
         middle = (a + b) // 2
         if not read(middle):
-            return False
+            return None
         for left, right in ((a, middle), (middle, b)):
             heapq.heappush(queue, (-wrong(left, right), left, right))
     return True
@@ -110,6 +123,14 @@ def _judged(
         return Stamped(start=start, segments=segments_of(frames, None, breaks))
     times = tuple(float(time) for time in np.interp(np.arange(frames), places, stamps))
     return Stamped(start=start, times=times, segments=segments_of(frames, times, breaks))
+
+
+def stamp_issues(stamped: Stamped, frames: int) -> tuple[Issue, ...]:
+    """Say that more gaps may lie between the stamps that were read."""
+    if stamped.complete:
+        return ()
+    text = f"the times of {frames} frames were read at {MOST_READ} places; of their many gaps some may be missed"
+    return (Issue(level="info", code="times", text=text),)
 
 
 def iso(unix_s: float | None) -> str | None:

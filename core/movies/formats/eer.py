@@ -19,6 +19,7 @@ from core.movies.clock import read_date_and_time
 from core.movies.errors import Malformed, MovieError
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
+from core.movies.formats import mdoc
 from core.movies.formats.eer_pages import Coding, EventFile, read_pages
 from core.movies.sources import CallbackSource, Frame, StridedSource
 from core.movies.stamps import iso
@@ -146,15 +147,14 @@ def _open(file: RandomAccessFile, events: EventFile, group: int, info: DatasetIn
         text = f"truncated: {raw} of {max(declared, raw + events.broken)} raw frames"
         issues.append(Issue(level="warning", code="truncated", text=text))
     promised = max(frames, max(declared, raw + events.broken) // group)
-    meta = _meta(file, events, info, group).model_copy(
-        update={"frames": frames, "declared_frames": promised, "issues": tuple(issues)}
-    )
+    meta = _meta(file, events, info, group)
+    meta = meta.model_copy(update={"frames": frames, "declared_frames": promised, "issues": (*issues, *meta.issues)})
     dtype = np.dtype(info.dtype)
 
     def decode(frame: int) -> Frame:
         return _add(file, events, events.streams[frame * group : (frame + 1) * group], dtype)
 
-    return Opened(meta, CallbackSource(decode, file.close, one_at_a_time=False), lambda: _tags(events))
+    return Opened(meta, CallbackSource(decode, file.close, one_at_a_time=False), lambda: _tags(file, events))
 
 
 def _open_picture(file: RandomAccessFile, events: EventFile, info: DatasetInfo) -> Opened:
@@ -164,14 +164,20 @@ def _open_picture(file: RandomAccessFile, events: EventFile, info: DatasetInfo) 
     dtype = np.dtype(picture.dtype)
     source = StridedSource(file, dtype, picture.height, picture.width, (picture.offset,))
     meta = _meta(file, events, info, len(events.streams))
-    return Opened(meta.model_copy(update={"counts_per_electron": None}), source, lambda: _tags(events))
+    return Opened(meta.model_copy(update={"counts_per_electron": None}), source, lambda: _tags(file, events))
 
 
 def _meta(file: RandomAccessFile, events: EventFile, info: DatasetInfo, group: int) -> MovieMeta:
     exposure, dose = _raw_exposure(events), _raw_dose(events)
+    facts = mdoc.of_movie(file.path, len(events.streams))
     size, unit = _pixel(events)
-    start = read_date_and_time(events.items.get("timestamp", ""))
-    area = size[0] * size[1] * 100 if size is not None else None
+    if size is None and facts.pixel_size is not None:
+        size, unit = facts.pixel_size, "nm"
+    start = read_date_and_time(events.items.get("timestamp", "")) or facts.start_unix_s
+    dose_a2 = facts.dose_e_per_a2
+    if dose is not None and size is not None:
+        dose_a2 = dose / (size[0] * size[1] * 100)
+    exposure = exposure or facts.exposure_s
     return MovieMeta(
         path=file.path,
         format="Falcon EER",
@@ -190,9 +196,12 @@ def _meta(file: RandomAccessFile, events: EventFile, info: DatasetInfo, group: i
         detector=events.items.get("commercialName") or events.items.get("cameraName") or "Falcon",
         date=iso(start),
         scanned=False,
-        dose_e_per_a2=None if dose is None or area is None else dose * group / area,
+        dose_e_per_a2=None if dose_a2 is None else dose_a2 * group,
+        voltage_kv=facts.voltage_kv,
+        magnification=facts.magnification,
         start_unix_s=start,
         declared_frames=info.shape[0],
+        issues=facts.issues,
     )
 
 
@@ -204,7 +213,7 @@ def _pixel(events: EventFile) -> tuple[tuple[float, float] | None, str | None]:
     return pixel((height, "m"), (width, "m"))
 
 
-def _tags(events: EventFile) -> dict[str, Any]:
+def _tags(file: RandomAccessFile, events: EventFile) -> dict[str, Any]:
     named = {f"{name} [{events.units[name]}]" if name in events.units else name: v for name, v in events.items.items()}
     coding = events.coding
     return {
@@ -212,6 +221,7 @@ def _tags(events: EventFile) -> dict[str, Any]:
         "first frame": events.frame_items,
         "bits of an event": {"skip": coding.skip, "horizontal": coding.horizontal, "vertical": coding.vertical},
         "raw frames": len(events.streams),
+        **mdoc.of_movie(file.path, len(events.streams)).tags,
     }
 
 

@@ -13,7 +13,7 @@ from core.movies.files import RandomAccessFile
 from core.protocol.movie import Issue
 
 # No file of settings is longer by right; a damaged one must not fill the memory.
-_LONGEST = 8 << 20
+_LONGEST = 4 << 20
 
 
 @dataclass(frozen=True)

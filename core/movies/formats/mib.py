@@ -20,7 +20,7 @@ from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
 from core.movies.formats import mib_raw
 from core.movies.sources import CallbackSource, Frame, FrameSource, StridedSource
-from core.movies.stamps import iso, read_stamps
+from core.movies.stamps import iso, read_stamps, stamp_issues
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
 _MAGIC = b"MQ1,"
@@ -251,7 +251,7 @@ def _meta(
         scanned=False,
         start_unix_s=header.time_s,
         declared_frames=declared,
-        issues=tuple(issues),
+        issues=(*issues, *stamp_issues(stamped, frames)),
     )
 
 

@@ -21,7 +21,7 @@ from core.movies.file_set import FileSet, JoinedFiles
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
 from core.movies.sources import StridedSource
-from core.movies.stamps import MOST_READ, iso, read_stamps
+from core.movies.stamps import MOST_READ, iso, read_stamps, stamp_issues
 from core.movies.units import pixel
 from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
@@ -311,7 +311,7 @@ def _meta(stream: Stream, info: DatasetInfo, joined: JoinedFiles) -> MovieMeta:
         start_unix_s=stamped.start,
         declared_frames=frames + truncated,
         file_count=len(stream.paths),
-        issues=(*stream.issues, *issues),
+        issues=(*stream.issues, *issues, *stamp_issues(stamped, frames)),
     )
 
 

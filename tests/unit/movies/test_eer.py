@@ -116,6 +116,16 @@ def test_metadata_are_read(tmp_path: Path) -> None:
         assert movie.tags()["raw frames"] == 40
 
 
+def test_mdoc_of_serialem_beside_it_is_read(tmp_path: Path) -> None:
+    text = "Voltage = 300\n[FrameSet = 0]\nMagnification = 130000\nPixelSpacing = 0.65\n"
+    (tmp_path / "a.eer.mdoc").write_text(text, encoding="utf-8")
+    with open_movie(write_eer(tmp_path / "a.eer", _events(4), pixel_m=14e-6)) as movie:
+        assert movie.meta.voltage_kv == 300
+        assert movie.meta.magnification == 130_000
+        assert movie.meta.pixel_size == pytest.approx((0.065, 0.065))
+        assert "a.eer.mdoc" in movie.tags()
+
+
 def test_pixel_of_the_camera_itself_is_not_taken_for_that_at_the_specimen(tmp_path: Path) -> None:
     with open_movie(write_eer(tmp_path / "a.eer", _events(4), pixel_m=14e-6)) as movie:
         assert movie.meta.pixel_size is None

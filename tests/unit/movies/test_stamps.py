@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.movies.stamps import MOST_READ, iso, read_stamps
+from core.movies.stamps import MOST_READ, iso, read_stamps, stamp_issues
 
 
 def _counting(times: Callable[[int], float | None]) -> tuple[Callable[[int], float | None], list[int]]:
@@ -58,6 +58,13 @@ def test_gaps_of_a_long_movie_are_found_where_they_are(frames: int, data: st.Dat
     stamped = read_stamps(stamp, frames, 1e-4)
     assert [part.start for part in stamped.segments] == [0, *gaps]
     assert len(asked) <= MOST_READ
+
+
+def test_more_gaps_than_can_be_looked_for_are_told() -> None:
+    stamped = read_stamps(lambda frame: frame * 0.01 + (frame // 10) * 0.5, 100_000, 1e-3)
+    assert not stamped.complete
+    assert [issue.code for issue in stamp_issues(stamped, 100_000)] == ["times"]
+    assert not stamp_issues(read_stamps(lambda frame: frame * 0.01, 100_000, 1e-3), 100_000)
 
 
 def test_broken_stamp_in_the_middle_gives_no_times() -> None:
