@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.movie_files.dm import write_dm3, write_dm4
 from tests.movie_files.eer import write_eer
-from tests.movie_files.gatan import write_director
+from tests.movie_files.gatan import write_director, write_tree
 from tests.movie_files.hdf5 import HDF5_SEEDS
 from tests.movie_files.mib import write_mib
 from tests.movie_files.mrc import fei_blocks, write_mrc
@@ -53,6 +53,7 @@ SEEDS: dict[str, Callable[[Path], Path]] = {
     "dm4": lambda folder: write_dm4(folder / "seed.dm4", ramp((3, 6, 7), np.float32)),
     "gatan-director": lambda folder: write_director(folder / "seed.dm4", ramp((3, 6, 7), np.uint16), part_bytes=100),
     "gatan-raw": _gatan_raw,
+    "gatan-tree": lambda folder: write_tree(folder / "seed", ramp((6, 6, 7), np.uint16), rate=3, dropped=(4,)),
     "ser": _ser_with_emi,
     "mrc": lambda folder: write_mrc(folder / "seed.mrc", ramp((3, 6, 7), np.int16)),
     "mrc-fei": lambda folder: write_mrc(

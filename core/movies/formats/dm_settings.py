@@ -70,9 +70,7 @@ def known(tree: TagTree, image: str, axes: Sequence[int], frames: int, declared:
         "intensity_unit": intensity_unit,
         "voltage_kv": _voltage(tree, tags),
         "magnification": _magnification(tree, tags),
-        "detector": _first_text(
-            tree, tags, "Acquisition.Device.Name", "DataBar.Device Name", "Acquisition.Device.Source"
-        ),
+        "detector": _detector(tree, tags),
         "date": date,
         "scanned": scanned,
         "dose_e_per_a2": dose,
@@ -104,6 +102,15 @@ def _positive(value: float | None) -> float | None:
 
 def _first_text(tree: TagTree, tags: Sequence[str], *names: str) -> str | None:
     return next((text for prefix in tags for name in names if (text := tree.text(f"{prefix}.{name}"))), None)
+
+
+def _detector(tree: TagTree, tags: Sequence[str]) -> str | None:
+    """The camera, or the scan's device with its signal, such as ``DigiScan ADF``."""
+    camera = _first_text(tree, tags, "Acquisition.Device.Name", "Acquisition.Device.Source")
+    if camera is not None:
+        return camera
+    parts = _first_text(tree, tags, "DataBar.Device Name"), _first_text(tree, tags, "DataBar.Signal Name")
+    return " ".join(part for part in parts if part) or None
 
 
 def _axis(tree: TagTree, path: str) -> tuple[float, str]:

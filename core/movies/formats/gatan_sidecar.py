@@ -9,10 +9,10 @@ from pathlib import Path
 from core.movies.errors import MovieError, Unsupported
 from core.movies.files import RandomAccessFile
 from core.movies.format import HEAD_BYTES, Entry, Format, Opened
-from core.movies.formats import dm
+from core.movies.formats import dm, gatan_raw, hdf5
 
 _RAW = re.compile(r"\.raw(_\d+)?", re.IGNORECASE)
-_DIRECTORS = (".dm4", ".dm3")
+_DIRECTORS = (".dm4", ".dm3", ".dm5")
 # A block of the K2's raw stream begins so.
 _K2_BLOCK = b"\xff\xff\x00\x55"
 _MOST_LOOKED_AT = 64
@@ -36,8 +36,8 @@ def _entries(file: RandomAccessFile) -> list[Entry]:
             return found
     raise Unsupported.about(
         file.path,
-        "This file has no header, and no director (DM4) lies beside it that says what it holds.",
-        "Copy the .dm4 of the recording into the same folder, or type the size of the frames, their type and offset.",
+        "This file has no header, and no director (DM4, DM5) lies beside it that says what it holds.",
+        "Copy the .dm4 or .dm5 of the recording into the same folder, or type the frames' size, type and offset.",
     )
 
 
@@ -52,11 +52,19 @@ def _directors(raw: Path) -> list[Path]:
     return found[:_MOST_LOOKED_AT]
 
 
+def _listed(director: RandomAccessFile) -> list[tuple[Entry, list[Path]]]:
+    """The images of a director with the raw files of each."""
+    if not director.path.lower().endswith(".dm5"):
+        return dm.recordings(director)
+    movies = [entry for entry in hdf5.FORMAT.entries(director) if len(entry.info.shape) == 3]
+    return [(entry, gatan_raw.sidecars(director.path, entry.info.title)) for entry in movies]
+
+
 def _of_director(file: RandomAccessFile, director: Path) -> list[Entry]:
     """The images of a director whose raw files include this one."""
     try:
         with RandomAccessFile(director) as stream:
-            listed = dm.recordings(stream)
+            listed = _listed(stream)
     except MovieError:
         return []
     own = Path(file.path)
@@ -71,7 +79,7 @@ def _opener(file: RandomAccessFile, director: Path, key: str) -> Callable[[], Op
     def open_it() -> Opened:
         stream = RandomAccessFile(director)
         try:
-            entry = next(entry for entry in dm.FORMAT.entries(stream) if entry.info.key == key)
+            entry = next(entry for entry, _ in _listed(stream) if entry.info.key == key)
             opened = entry.open()
         except BaseException:
             stream.close()

@@ -253,9 +253,9 @@ def test_bias_is_a_black_level_where_it_was_not_subtracted(
 
 def test_settings_of_the_images_that_a_stack_was_built_from_are_its_own(tmp_path: Path) -> None:
     inner = {
-        "DataBar": {"Device Name": "DigiScan"},
+        "DataBar": {"Device Name": "DigiScan", "Signal Name": "ADF"},
         "DigiScan": {"Flyback": 1.0},
         "Microscope Info": {"Indicated Magnification": 2e5, "Voltage": 2e5},
     }
     meta = _meta(tmp_path, {"source": {"Tags at creation": inner}})
-    assert (meta.voltage_kv, meta.magnification, meta.detector, meta.scanned) == (200, 2e5, "DigiScan", True)
+    assert (meta.voltage_kv, meta.magnification, meta.detector, meta.scanned) == (200, 2e5, "DigiScan ADF", True)

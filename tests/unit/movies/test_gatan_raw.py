@@ -6,12 +6,14 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from core.movies import MovieError, Truncated, Unsupported, list_datasets, open_movie
 from tests.movie_files import Sparse, ramp, write_dm4
 from tests.movie_files.gatan import in_situ_tags, write_director, write_tree
+from tests.movie_files.hdf5 import write_dm5
 
 
 @pytest.mark.parametrize("part_bytes", [None, 96, 100, 97, 40, 7, 1])
@@ -246,3 +248,18 @@ def test_director_of_a_tree_of_folders_shows_all_of_its_frames(tmp_path: Path) -
         assert movie.meta.path == str(path)
         np.testing.assert_array_equal(movie.region(slice(None)), pixels)
         assert movie.meta.issues == ()
+
+
+def test_opening_a_raw_file_finds_a_director_that_is_a_dm5(tmp_path: Path) -> None:
+    pixels = ramp((5, 6, 8))
+    path = write_dm5(tmp_path / "a.dm5", pixels[0])
+    with h5py.File(path, "r+") as file:
+        group = file["ImageList/[0]"].require_group("ImageTags").require_group("In-situ").require_group("Recorded")
+        group.attrs["# Frames"] = np.uint32(5)
+    for number in range(3):
+        part = pixels.tobytes()[200 * number : 200 * (number + 1)]
+        (tmp_path / ("a.raw" + (f"_{number}" if number else ""))).write_bytes(part)
+    for name in ("a.dm5", "a.raw", "a.raw_1"):
+        with open_movie(tmp_path / name) as movie:
+            np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+            assert movie.meta.path == str(tmp_path / name)
