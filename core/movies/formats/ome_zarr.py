@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import lzma
 import math
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,7 +111,11 @@ class ZarrSource:
             return np.array(self._kept[1][index - first, rows, columns], order="C")
 
     def _decode(self, frames: int | slice, rows: slice, columns: slice) -> Frame:
-        found = self._array[self._plane.selection(frames, rows, columns)]
+        try:
+            found = self._array[self._plane.selection(frames, rows, columns)]
+        except (SystemError, zlib.error, lzma.LZMAError) as error:
+            # Blosc takes sizes from damaged bytes; the others have kinds of their own.
+            raise Malformed.about(self._plane.node.folder, f"A part of the Zarr is damaged: {error}.") from error
         return np.array(found, dtype=self._dtype, order="C")
 
     def close(self) -> None:

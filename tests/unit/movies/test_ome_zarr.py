@@ -202,6 +202,18 @@ def test_damaged_file_never_gives_a_wrong_shape_or_another_error(
             assert movie.frame(index).shape == (movie.meta.height, movie.meta.width)
 
 
+def test_sizes_in_a_packed_frame_are_not_believed(tmp_path: Path, sound: Path) -> None:
+    path = tmp_path / "b.ome.zarr"
+    shutil.copytree(sound, path)
+    chunk = path / "0" / "c" / "0" / "0" / "0"
+    data = chunk.read_bytes()
+    for at in range(16):
+        for value in (0, 0x7F, 0x80, 0xFF):
+            chunk.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
+            with contextlib.suppress(MovieError), open_movie(path) as movie:
+                assert movie.frame(0).shape == (5, 4)
+
+
 def test_folder_without_metadata_is_no_zarr(tmp_path: Path) -> None:
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(MovieError) as caught:
