@@ -26,6 +26,8 @@ HEADER_BYTES = 1024
 _EXTENSIONS = (".mrc", ".mrcs", ".map", ".st", ".ali", ".rec", ".ccp4")
 _TYPES = {0: "i1", 1: "i2", 2: "f4", 3: "c4", 4: "c8", 6: "u2", 12: "f2", 101: "4 bit"}
 _IMOD_STAMP = 1146047817
+_HALF_BYTES = 16
+_FOUR_BITS = "4 bits packed"
 _LARGEST_SIDE = 1 << 20
 
 
@@ -94,7 +96,13 @@ def _header(file: RandomAccessFile) -> Header:
     (count,) = struct.unpack_from(order + "i", head, 220)
     if extended < 0 or HEADER_BYTES + extended > file.size:
         raise Malformed.about(file.path, f"The MRC header claims an extended header of {extended} bytes.")
-    labels = [head[224 + 80 * k : 304 + 80 * k] for k in range(min(max(count, 0), 10))]
+    fields = [head[224 + 80 * k : 304 + 80 * k] for k in range(min(max(count, 0), 10))]
+    labels = tuple(field.split(b"\x00")[0].decode("latin-1").strip() for field in fields)
+    # A file that was worked on has more labels, and its pixels may be unpacked by then.
+    packed = len(labels) == 1 and _FOUR_BITS in labels[0]
+    if mode == 0 and (packed or (imod == _IMOD_STAMP and flags & _HALF_BYTES)):
+        # SerialEM's way before mode 101 was agreed on: two pixels a byte, and half as many bytes as pixels in a row.
+        mode, nx = 101, nx * 2
     return Header(
         order=order,
         width=nx,
@@ -106,7 +114,7 @@ def _header(file: RandomAccessFile) -> Header:
         pixel_y=cell_y / my if my > 0 else math.nan,
         pixel_x=cell_x / mx if mx > 0 else math.nan,
         signed_bytes=imod != _IMOD_STAMP or bool(flags & 1),
-        labels=tuple(label.split(b"\x00")[0].decode("latin-1").strip() for label in labels),
+        labels=labels,
         stamp_wrong=order != stamped,
     )
 

@@ -93,6 +93,15 @@ def test_four_bit_pixels_are_unpacked(tmp_path: Path, width: int) -> None:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels)
 
 
+def test_four_bit_pixels_in_bytes_are_known_by_the_flag_of_imod(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 16, (3, 5, 8), dtype=np.uint8)
+    packed = pixels[:, :, 0::2] | pixels[:, :, 1::2] << 4
+    with open_movie(write_mrc(tmp_path / "a.mrc", packed, mode=0, imod_flags=16)) as movie:
+        assert movie.shape == (3, 5, 8)
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        assert movie.meta.pixel_size == pytest.approx((0.05, 0.04))
+
+
 def test_truncated_movie_opens_with_its_complete_frames(tmp_path: Path) -> None:
     pixels = ramp((50, 8, 8))
     path = write_mrc(tmp_path / "a.mrc", pixels)
