@@ -5,3 +5,8 @@
 set -eu
 
 find "$1" -type f -name '*.so*' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
+
+# A console is a matter of Windows: here both executables are the same, so one stands for both (45 MB).
+if [ -f "$1/quietbeam-cli" ]; then
+    ln -sf quietbeam-cli "$1/Quietbeam"
+fi
