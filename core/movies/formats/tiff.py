@@ -70,7 +70,11 @@ def _entries(file: RandomAccessFile) -> list[Entry]:
         if not tiff.pages:
             raise Truncated.about(file.path, "The TIFF file's list of images could not be found.")
         if int(tiff.pages.first.compression) in _EER:
-            raise Unsupported.about(file.path, "Falcon EER: this kind of file can't be read yet.")
+            raise Unsupported.about(
+                file.path,
+                "The file holds lists of electron events (Falcon EER), although it is not named like one.",
+                "Give its name the ending .eer, and open it again.",
+            )
         chain = walk(file)
         found = stacks(file, tiff, chain)
     texts = complaints.texts + ([chain.broken] if chain.broken else [])
