@@ -17,6 +17,7 @@ from core.denoising.source import Selection, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
 from core.models import ModelStore
+from core.movies import Movie
 from core.movies.writers import free_bytes, needed_bytes
 from core.noise.references import Correction
 from core.protocol.denoise import (
@@ -75,23 +76,9 @@ def draft(
         whole = select(movie.meta, FrameRange(), request.sum_frames)
         first = max(0, min(request.frame, movie.meta.frames - request.sum_frames))
         method = find_method(request.model, store)
-        key = _key(request, movie.meta, method)
-        if kept.key == key and kept.prepared is not None:
-            scale = kept.prepared.plan.scale
-            told.tell(*kept.notices)
-            correction = kept.correction
-            source = electron_movie(movie, whole, scale, correction)
-            prepared = prepare_again(kept.prepared, source, region, context)
-        else:
-            correction = asked_correction(request, movie.meta)
-            notices = () if correction is None else correction.notices
-            scale, of_scale = scale_of(request, movie, whole, correction)
-            context.check()
-            source = electron_movie(movie, whole, scale, correction)
-            prepared, more = prepare(source, method, request.device, region, context)
-            kept.key, kept.prepared, kept.notices = key, prepared, (*notices, *of_scale, *more)
-            kept.correction = correction
-            told.tell(*kept.notices)
+        prepared = _made_ready(request, movie, whole, method, context, kept)
+        told.tell(*kept.notices)
+        scale, correction = prepared.plan.scale, kept.correction
         one = electron_movie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale, correction)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
@@ -108,6 +95,26 @@ def draft(
         notices=tuple(told.notices),
     )
     return result, array
+
+
+def _made_ready(
+    request: DraftRequest, movie: Movie, whole: Selection, method: Method, context: RunContext, kept: KeptDraft
+) -> Prepared:
+    """Make the method ready for a movie, by what an earlier draft left if it fits; what is kept is renewed."""
+    region = wanted_region(request.region, movie.meta)
+    key = _key(request, movie.meta, method)
+    if kept.key == key and kept.prepared is not None:
+        source = electron_movie(movie, whole, kept.prepared.plan.scale, kept.correction)
+        return prepare_again(kept.prepared, source, region, context)
+    correction = asked_correction(request, movie.meta)
+    notices = () if correction is None else correction.notices
+    scale, of_scale = scale_of(request, movie, whole, correction)
+    context.check()
+    source = electron_movie(movie, whole, scale, correction)
+    prepared, more = prepare(source, method, request.device, region, context)
+    kept.key, kept.prepared, kept.correction = key, prepared, correction
+    kept.notices = (*notices, *of_scale, *more)
+    return prepared
 
 
 def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | None = None) -> EstimateResult:
