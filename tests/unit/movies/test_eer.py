@@ -202,6 +202,11 @@ def test_plain_picture_named_eer_says_what_to_do(tmp_path: Path) -> None:
         open_movie(path)
 
 
+def test_events_in_a_file_named_tif_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Unsupported, match=r"\.eer"):
+        open_movie(write_eer(tmp_path / "a.tif", _events(2)))
+
+
 def test_unknown_coding_is_named(tmp_path: Path) -> None:
     path = write_eer(tmp_path / "a.eer", _events(1), compression=65002, bits=(7, 2, 2))
     data = path.read_bytes()

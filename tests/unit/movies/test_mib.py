@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,23 @@ def test_impossible_header_is_a_typed_error(tmp_path: Path, old: bytes, new: byt
     path.write_bytes(data.replace(old, new))
     with pytest.raises(error):
         open_movie(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files with holes take their whole room there")
+def test_frames_beyond_four_gigabytes_are_right(tmp_path: Path) -> None:
+    pixels = ramp((1, 2048, 4096), "uint32")
+    one = write_mib(tmp_path / "one.mib", pixels).read_bytes()
+    path = tmp_path / "a.mib"
+    with path.open("wb") as stream:
+        for frame in range(140):
+            stream.seek(frame * len(one))
+            stream.write(one[:384])
+        stream.seek(139 * len(one))
+        stream.write(one)
+    with open_movie(path) as movie:
+        assert len(movie) == 140
+        np.testing.assert_array_equal(movie.frame(139), pixels[0])
+        assert not movie.frame(138)[0].any()
 
 
 def test_frames_without_headers_in_the_middle_still_open_and_it_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,21 @@ def test_impossible_header_is_a_typed_error(tmp_path: Path, at: int, value: int,
     path.write_bytes(bytes(data))
     with pytest.raises(error):
         open_movie(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files with holes take their whole room there")
+def test_frames_beyond_four_gigabytes_are_right(tmp_path: Path) -> None:
+    pixels = ramp((2, 1024, 1024), "uint16")
+    path = write_tvips(tmp_path, pixels, parts=(1, 1))
+    stride = path.stat().st_size - 256
+    last = (tmp_path / "rec_001.tvips").read_bytes()
+    # 2,200 frames of 2 MB, all but the last of which are holes.
+    with path.open("r+b") as stream:
+        stream.truncate(256 + 2199 * stride)
+    with open_movie(path) as movie:
+        assert len(movie) == 2200
+        np.testing.assert_array_equal(movie.frame(2199), pixels[1])
+        assert last[-2:] == movie.frame(2199)[-1, -1].tobytes()
 
 
 def test_name_without_a_number_opens_too(tmp_path: Path) -> None:
