@@ -265,3 +265,36 @@ def test_a_disk_that_is_too_small_is_foreseen(small_disk, source, store):
         denoise_movie(asked(source, output=str(small_disk / "b.tif")), store, Listener())
     assert caught.value.info.code == "disk-full"
     assert list(small_disk.iterdir()) == []
+
+
+class AtNotice(Listener):
+    """Does something at the notice that follows the last frame, when all are written."""
+
+    def __init__(self, action) -> None:
+        super().__init__()
+        self._action = action
+
+    def notice(self, notice) -> None:
+        super().notice(notice)
+        if notice.code == "local-mean":
+            self._action()
+
+
+@pytest.mark.parametrize("end", [".tif", ".mrc", ".ome.tif", ".ome.zarr"])
+def test_a_disk_that_is_full_at_the_very_end_loses_no_frame(small_disk, source, store, end):
+    output = small_disk / f"b{end}"
+    filler = small_disk / "filler"
+
+    def fill():
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+
+    with pytest.raises(MovieError) as caught:
+        denoise_movie(asked(source, output=str(output)), store, AtNotice(fill))
+    assert caught.value.info.code == "disk-full"
+    assert not output.exists()
+    filler.unlink()
+    result = denoise_movie(asked(source, output=str(output)), store, Listener())
+    assert result.resumed_frames == 8
+    assert read(output).shape == (8, 48, 64)

@@ -14,7 +14,7 @@ from core.denoising.context import Cancelled
 from core.denoising.run import denoise_movie, draft, estimate
 from core.denoising.storing import decode, encode, stored_scale
 from core.movies import open_movie
-from core.movies.writers import read_provenance
+from core.movies.writers import Scale, create_writer, read_provenance
 from core.protocol.denoise import DraftRequest, FrameRange, Provenance, Region, Scratch
 from core.protocol.entered import Entered
 
@@ -227,3 +227,25 @@ def test_an_estimate_foresees_half_the_size_for_whole_numbers(store, source):
     floats, whole = (estimate(request(source, dtype=dtype), store) for dtype in ("float32", "uint16"))
     pixels = 6 * 48 * 64
     assert floats.output_bytes - whole.output_bytes == 2 * pixels
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_gap_in_time_parts_the_sums_and_is_in_the_result(tmp_path, store, end):
+    times = (0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 5.3)
+    counts = np.random.default_rng(0).poisson(lattice(48, 64), (7, 48, 64)).astype(np.float32)
+    with create_writer(tmp_path / "a.ome.tif", counts.shape, scale=Scale(times=times, frame_interval_s=0.1)) as writer:
+        for index, frame in enumerate(counts):
+            writer.write(index, frame)
+        writer.finish()
+    listener = Listener()
+    asked = request(tmp_path / "a.ome.tif", sum_frames=2, output=str(tmp_path / f"b{end}"))
+    result = denoise_movie(asked, store, listener)
+    with open_movie(result.output) as movie:
+        meta = movie.meta
+    # Frames 0 and 1, then 3 and 4, then 5 and 6: the third one has no partner on its side of the gap.
+    assert meta.frames == 3
+    assert meta.times == pytest.approx((0.0, 5.0, 5.2))
+    assert "segments" in listener.codes
+    assert "left-over" in listener.codes
+    assert provenance(result.output).source_sha256 == checksum(counts[[0, 1, 3, 4, 5, 6]])
+    assert read(result.output)[1].mean() == pytest.approx(counts[3:5].sum(axis=0).mean(), rel=0.01)
