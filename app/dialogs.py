@@ -181,7 +181,7 @@ class Dialogs(QObject):
         self.status_changed.emit(told)
 
     def _on_exported(self, _request: object, result: object) -> None:
-        if not isinstance(result, ExportResult):
+        if not isinstance(result, ExportResult) or self._dialog_is_open():
             return
         told = self.tr("Exported {0}: {1}, {2}.").format(
             PurePath(result.output).name, frames_text(result.frames), bytes_text(result.file_bytes)
@@ -193,8 +193,11 @@ class Dialogs(QObject):
 
     def _on_export_failed(self, _request: object, error: ErrorInfo) -> None:
         # The dialog says so itself; where it was closed meanwhile, the bar does.
-        if error.code != "output-exists" and self._window.findChild(ExportDialog) is None:
+        if not self._dialog_is_open():
             self._notices.tell_error(error, "export")
+
+    def _dialog_is_open(self) -> bool:
+        return any(dialog.isVisible() for dialog in self._window.findChildren(ExportDialog))
 
     # The detector
 

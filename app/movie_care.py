@@ -228,6 +228,9 @@ class MovieCare(QObject):
         self._library.changed.emit(entry)
 
     def _on_several(self, entry: MovieEntry) -> None:
+        if entry is not self._entry:
+            # Of many files at once, only the one that is looked at speaks up; the rows of the others say it.
+            return
         told = self.tr("{0} holds {1} movies; this one is “{2}”.").format(
             entry.name,
             count_text(len(entry.movie_datasets)),

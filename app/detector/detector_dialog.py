@@ -164,9 +164,8 @@ class DetectorDialog(QDialog):
         )
 
     def _output(self) -> str:
-        path = PurePath(self._entry.path)
-        name = f"{path.stem}_detector"
-        return str(self._folder / name) if self._folder is not None else str(path.with_name(name))
+        """The folder of mask, table and pattern: the movie's own, or the user's where that may not be written to."""
+        return str(self._folder if self._folder is not None else PurePath(self._entry.path).parent)
 
     def _on_look(self) -> None:
         if not self._job.active:
@@ -213,8 +212,8 @@ class DetectorDialog(QDialog):
         if error.code == "output-exists":
             self._replace = True
             self.look.setText(self.tr("Look and replace"))
-            told = self.tr("{0} holds earlier findings. Press again to replace them.")
-            self.progress.say(told.format(PurePath(self._output()).name), "warning")
+            name = PurePath(error.path or self._entry.path).name
+            self.progress.say(self.tr("{0} is there already. Press again to replace it.").format(name), "warning")
             return
         self.progress.say(error.sentence(), "error")
 

@@ -7,6 +7,9 @@ from PySide6.QtCore import QCoreApplication
 from app.words import count_text, frames_text, number_text
 from core.protocol.clean_up import DetectorResult
 
+# The first line says it already.
+UNTOLD = frozenset({"sampled"})
+
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("findings", text)
@@ -24,16 +27,18 @@ def findings_text(result: DetectorResult) -> tuple[str, str]:
             number_text(result.hits_per_frame, 2),
         )
     ]
-    if result.pattern_rms is None:
+    told_already = any(notice.code.startswith("pattern") for notice in result.notices)
+    if result.pattern_rms is None and not told_already:
         lines.append(_tr("Whether the camera adds a fixed pattern cannot be told from this movie."))
-    elif result.pattern_share is None:
+    elif result.pattern_rms is not None and result.pattern_share is None:
         lines.append(_tr("Fixed pattern: {0} stored units.").format(number_text(result.pattern_rms, 3)))
-    else:
+    elif result.pattern_rms is not None and result.pattern_share is not None:
         told = _tr("Fixed pattern: {0} stored units, {1} % of a frame's noise.")
         lines.append(told.format(number_text(result.pattern_rms, 3), number_text(100 * result.pattern_share, 2)))
     worst = ""
     for notice in result.notices:
-        if notice.level != "info":
+        if notice.code not in UNTOLD:
             lines.append(notice.text)
+        if notice.level != "info":
             worst = notice.level
     return "\n".join(lines), worst

@@ -29,6 +29,7 @@ from app.job_queue.output_name import ending_of, with_ending
 from app.theme.icons import icon
 from app.words import count_text, number_text
 from core.protocol.denoise_parts import FrameRange
+from core.protocol.dose import dose_of
 from core.protocol.export import ExportRequest, Overlay
 
 SLOWEST, FASTEST = 0.1, 240.0
@@ -159,11 +160,11 @@ class ExportForm(QWidget):
         self.label.setPlaceholderText(self.tr("none"))
         self.label.setAccessibleName(self.tr("Words written into the picture"))
         timed = meta is not None and (meta.times is not None or meta.frame_interval_s is not None)
-        known = meta is not None and (meta.dose_e_per_a2 or meta.dose_rate_e_per_a2_s or meta.counts_per_electron)
+        known = meta is not None and dose_of(meta).per_frame_a2 is not None
         for box, there, missing in (
             (self.scale_bar, meta is not None and meta.pixel_size is not None, self.tr("The pixel size is unknown.")),
             (self.time, timed, self.tr("The time of the frames is unknown.")),
-            (self.dose, bool(known), self.tr("The dose is unknown.")),
+            (self.dose, known, self.tr("The dose is unknown; type the dose rate under Movie.")),
             (self.log, entry.holder_log is not None, self.tr("No holder log is attached to this movie.")),
         ):
             box.setEnabled(there)

@@ -134,4 +134,6 @@ class ExportContext:
         """A name beside the movie that says what is in it."""
         path = PurePath(self.entry.path)
         number = f"_frame-{self.frame + 1:04d}" if kind is ExportKind.PICTURE else ""
-        return str(path.with_name(f"{path.stem}_{what.value}{number}{ending}"))
+        # A stack must not take the name that a denoised result has, or will have.
+        part = "_export" if kind is ExportKind.DATA else ""
+        return str(path.with_name(f"{path.stem}_{what.value}{number}{part}{ending}"))

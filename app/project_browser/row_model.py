@@ -99,9 +99,11 @@ class RowModel(QAbstractListModel):
         worst = next((issue for issue in movie.issues if issue.level != "info"), None)
         if worst is not None:
             return worst.text
+        size = pixel_size_text(meta)
         if "pixel_size" in meta.entered:
-            return self.tr("{0} (typed)").format(pixel_size_text(meta))
-        return pixel_size_text(meta)
+            size = self.tr("{0} (typed)").format(size)
+        several = len(movie.movie_datasets)
+        return size if several < 2 else self.tr("{0} · 1 of {1} movies").format(size, several)
 
     def _tool_tip(self, row: Row) -> str:
         if row.result is not None:

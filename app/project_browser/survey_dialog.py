@@ -82,7 +82,7 @@ class SurveyDialog(QDialog):
         for find in self._finds:
             name = os.path.relpath(find.path, top) if top else PurePath(find.path).name
             size = bytes_text(find.file_bytes) if find.file_bytes else ""
-            item = QTreeWidgetItem([name, find.said or self.tr("one movie"), size])
+            item = QTreeWidgetItem([name, find.said or self._plain(find), size])
             item.setCheckState(0, Qt.CheckState.Checked)
             item.setToolTip(0, find.path)
             item.setToolTip(1, find.said)
@@ -99,14 +99,13 @@ class SurveyDialog(QDialog):
         return made
 
     def _rest(self, surveyed: Surveyed) -> str:
-        parts = []
         if surveyed.more:
-            parts.append(self.tr("There is more: the list was cut here. Open a folder further down for the rest."))
-        if surveyed.skipped == 1:
-            parts.append(self.tr("1 other file is no movie and stays out."))
-        elif surveyed.skipped:
-            parts.append(self.tr("{0} other files are no movies and stay out.").format(count_text(surveyed.skipped)))
-        return " ".join(parts)
+            return self.tr("There is more: the list was cut here. Open a folder further down for the rest.")
+        return ""
+
+    def _plain(self, find: Find) -> str:
+        suffix = PurePath(find.path).suffix.removeprefix(".").upper()
+        return self.tr("{0} file").format(suffix) if suffix else self.tr("one movie")
 
     def ticked(self) -> list[Find]:
         """What is ticked now."""

@@ -244,7 +244,7 @@ class StandInReader(QObject):
 
     def _frame(self, path: str, frame: int) -> np.ndarray:
         height, width = self.metas[path].shape[1:] if path in self.metas else (specimen.HEIGHT, specimen.WIDTH)
-        if Path(path).name == "mask.tif":
+        if path.endswith("_defects.tif"):
             return specimen.mask(height, width)
         make = specimen.denoised if "denoised" in Path(path).name else specimen.raw
         return make(frame, height, width)
@@ -480,9 +480,9 @@ class StandInEngine(QObject):
             hits_per_frame=0.94,
             pattern_rms=1.83,
             pattern_share=0.12,
-            mask=f"{job.output}/mask.tif" if written else None,
-            pattern=f"{job.output}/pattern.tif" if written else None,
-            table=f"{job.output}/defects.csv" if written else None,
+            mask=f"{job.output}/{Path(job.source).stem}_defects.tif" if written else None,
+            pattern=f"{job.output}/{Path(job.source).stem}_pattern.tif" if written else None,
+            table=f"{job.output}/{Path(job.source).stem}_defects.csv" if written else None,
         )
         self.event_received.emit(JobDone(id=number, result=result))
 

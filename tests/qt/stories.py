@@ -211,9 +211,9 @@ def tell_survey(window: MainWindow, parts: Parts, wait: Wait) -> None:
             file_bytes=1_006_632_960,
             said="120 numbered TIFF images: one movie of 120 frames",
         ),
-        *(Find(path=f"{top}/Pt {n:02d}.dm4", file_bytes=251_658_240, said="a DM4 file") for n in range(1, 13)),
+        *(Find(path=f"{top}/Pt {n:02d}.dm4", file_bytes=251_658_240) for n in range(1, 13)),
     )
-    said = "14 movies in this folder: 1 recording of 36,000 files, 1 series of 120 images and 12 DM4 files."
+    said = "One recording of 36,000 files, one series of 120 images and 12 single files. 7 other files left out."
     parts.reader.surveys[(top,)] = Surveyed(id=0, finds=finds, folders=4, skipped=7, said=said)
     window.open_paths([top])
     wait()
