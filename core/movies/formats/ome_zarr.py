@@ -83,7 +83,10 @@ class ZarrSource:
     def __init__(self, plane: Plane) -> None:
         import zarr
 
+        from core.movies.formats import zarr_blosc
+
         self._plane = plane
+        self._check_blosc = zarr_blosc.check_header
         self._array = zarr.open_array(plane.node.folder, mode="r")
         if tuple(self._array.shape) != plane.node.shape:
             raise Malformed.about(plane.node.folder, "The Zarr changed while it was being opened.")
@@ -111,12 +114,32 @@ class ZarrSource:
             return np.array(self._kept[1][index - first, rows, columns], order="C")
 
     def _decode(self, frames: int | slice, rows: slice, columns: slice) -> Frame:
+        if self._plane.node.blosc_file:
+            self._check_files(frames, rows, columns)
         try:
             found = self._array[self._plane.selection(frames, rows, columns)]
         except (SystemError, zlib.error, lzma.LZMAError) as error:
             # Blosc takes sizes from damaged bytes; the others have kinds of their own.
             raise Malformed.about(self._plane.node.folder, f"A part of the Zarr is damaged: {error}.") from error
         return np.array(found, dtype=self._dtype, order="C")
+
+    def _check_files(self, frames: int | slice, rows: slice, columns: slice) -> None:
+        """Look at the headers of all chunks that a read touches."""
+        node = self._plane.node
+        places = []
+        for part, size, chunk in zip(
+            self._plane.selection(frames, rows, columns), node.shape, node.chunks, strict=True
+        ):
+            start, stop, _ = (part, part + 1, 1) if isinstance(part, int) else part.indices(size)
+            places.append(range(start // chunk, -(-stop // chunk)))
+        for place in itertools.product(*places):
+            try:
+                with chunk_path(node, place).open("rb") as file:
+                    head = file.read(16)
+                    size = file.seek(0, 2)
+            except FileNotFoundError:
+                continue
+            self._check_blosc(head, size)
 
     def close(self) -> None:
         """Let go of what is kept; no file is held open between two reads."""

@@ -23,7 +23,7 @@ _DEEPEST = 5
 _MOST_NODES = 2000
 _MOST_LISTED = 1_000_000
 # A part of an array decodes to at most this.
-_LARGEST_CHUNK = 1 << 30
+LARGEST_CHUNK = 1 << 30
 _CODECS = {
     *("bytes", "endian", "transpose", "blosc", "gzip", "zstd", "crc32c", "sharding_indexed"),
     *("zlib", "lz4", "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "astype", "packbits"),
@@ -43,6 +43,8 @@ class Node:
         None: not plain numbers.
     refusal : str or None
         Why it can't be decoded.
+    blosc_file : bool
+        Each chunk's file is packed by blosc as a whole, in version 2, where zarr can't be given a codec of our own.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Node:
     separator: str
     prefix: str
     refusal: str | None
+    blosc_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,13 @@ def _node(array: Mapping[str, Any], folder: Path, path: str, version: int) -> No
     unknown = sorted({name for name in _codecs(array) if name not in _CODECS})
     if len(chunks) != len(shape):
         raise Malformed.about(folder, "The Zarr's metadata contradict each other.")
-    if dtype is not None and math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
+    if dtype is not None and math.prod(chunks) * dtype.itemsize > LARGEST_CHUNK:
         refusal = "The array is stored in parts that are too large to be read one by one."
     if unknown:
         refusal = f"The array is packed by {', '.join(unknown)}, which can't be read here."
     clean = tuple(name if isinstance(name, str) else None for name in names)
-    return Node(path, folder, shape, chunks, dtype, clean, separator, prefix, refusal)
+    blosc = version == 2 and _mapping(array.get("compressor")).get("id") == "blosc"
+    return Node(path, folder, shape, chunks, dtype, clean, separator, prefix, refusal, blosc)
 
 
 def _sizes(found: Any, folder: Path, least: int) -> tuple[int, ...]:

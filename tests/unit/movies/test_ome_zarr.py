@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numcodecs import Blosc
 
-from core.movies import MovieError, Truncated, Unsupported, list_datasets, open_movie
+from core.movies import Malformed, MovieError, Truncated, Unsupported, list_datasets, open_movie
 from core.movies.writers import Scale, create_writer
 from tests.movie_files import ramp
 
@@ -205,13 +207,21 @@ def test_damaged_file_never_gives_a_wrong_shape_or_another_error(
 def test_sizes_in_a_packed_frame_are_not_believed(tmp_path: Path, sound: Path) -> None:
     path = tmp_path / "b.ome.zarr"
     shutil.copytree(sound, path)
-    chunk = path / "0" / "c" / "0" / "0" / "0"
-    data = chunk.read_bytes()
-    for at in range(16):
-        for value in (0, 0x7F, 0x80, 0xFF):
-            chunk.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
-            with contextlib.suppress(MovieError), open_movie(path) as movie:
+    old = zarr.create_array(
+        tmp_path / "c.zarr", shape=(1, 5, 4), chunks=(1, 5, 4), dtype="f4", zarr_format=2, compressors=Blosc()
+    )
+    old[:] = 1
+    for folder, chunk in ((path, path / "0" / "c" / "0" / "0" / "0"), (tmp_path / "c.zarr", None)):
+        file = chunk or next(one for one in folder.rglob("0*") if one.is_file())
+        data = file.read_bytes()
+        # The size of the packed data: believed, it lets the library read beyond them.
+        for at, value in itertools.product(range(16), (0, 0x40, 0x7F, 0x80, 0xFF)):
+            file.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
+            with contextlib.suppress(MovieError), open_movie(folder) as movie:
                 assert movie.frame(0).shape == (5, 4)
+        file.write_bytes(data[:12] + (1 << 30).to_bytes(4, "little") + data[16:])
+        with open_movie(folder) as movie, pytest.raises(Malformed):
+            movie.frame(0)
 
 
 def test_folder_without_metadata_is_no_zarr(tmp_path: Path) -> None:
