@@ -64,7 +64,8 @@ def known(tree: TagTree, image: str, axes: Sequence[int], frames: int, declared:
         "exposure_s": exposure,
         # A scanning detector has a black level and excess noise: its "electrons" are not counted ones.
         "counts_per_electron": 1 / scale if electrons and scale is not None and scale > 0 and not scanned else None,
-        "black_level": origin if electrons and origin else _bias(tree, tags),
+        # No electron fell where the calibration gives none; a scan's origin of zero is but the one it was made with.
+        "black_level": origin if electrons and (origin or not scanned) else _bias(tree, tags),
         "intensity_origin": origin,
         "intensity_scale": scale,
         "intensity_unit": intensity_unit,

@@ -236,7 +236,8 @@ def test_scans_and_cameras_are_told_apart(tmp_path: Path, tags: dict[str, Any], 
 
 def test_origin_of_electrons_is_the_black_level(tmp_path: Path) -> None:
     assert _meta(tmp_path, {}, brightness=(100.0, 0.25, "e-")).black_level == 100
-    assert _meta(tmp_path, {}, brightness=(0.0, 0.25, "e-")).black_level is None
+    assert _meta(tmp_path, {}, brightness=(0.0, 0.25, "e-")).black_level == 0
+    assert _meta(tmp_path, {"DigiScan": {"Flyback": 1.0}}, brightness=(0.0, 0.25, "e-")).black_level is None
     assert _meta(tmp_path, {}, brightness=(100.0, 0.25, "nm")).black_level is None
 
 
