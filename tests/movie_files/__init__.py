@@ -48,6 +48,21 @@ def _gatan_raw(folder: Path) -> Path:
     return folder / "seed.raw"
 
 
+def _mrc_with_mdoc(folder: Path) -> Path:
+    sections = "".join(
+        f"[ZValue = {k}]\nTiltAngle = {k}\nExposureTime = 1\nDateTime = 05-Mar-24  10:0{k}:00\n" for k in range(3)
+    )
+    text = f"PixelSpacing = 2\nVoltage = 300\n[T = a title]\n{sections}"
+    (folder / "seed.mrc.mdoc").write_text(text, encoding="utf-8")
+    return write_mrc(folder / "seed.mrc", ramp((3, 6, 7), np.int16))
+
+
+def _mrc_with_info(folder: Path) -> Path:
+    lines = ("Image Size X (pixels) = 7", "Image Size Y (pixels) = 6", "Frames Per Second = 40", "Camera Model = DE-16")
+    (folder / "20240501_00012_info.txt").write_text("\n".join(lines), encoding="utf-8")
+    return write_mrc(folder / "20240501_00012_movie.mrc", ramp((3, 6, 7), np.uint16))
+
+
 SEEDS: dict[str, Callable[[Path], Path]] = {
     "dm3": lambda folder: write_dm3(folder / "seed.dm3", ramp((3, 6, 7), np.uint16)),
     "dm4": lambda folder: write_dm4(folder / "seed.dm4", ramp((3, 6, 7), np.float32)),
@@ -59,6 +74,8 @@ SEEDS: dict[str, Callable[[Path], Path]] = {
     "mrc-fei": lambda folder: write_mrc(
         folder / "fei.mrc", ramp((3, 6, 7), np.int16), extended=fei_blocks(3), kind=b"FEI1"
     ),
+    "mrc-mdoc": _mrc_with_mdoc,
+    "mrc-de": _mrc_with_info,
     "tvips": lambda folder: write_tvips(folder, ramp((4, 6, 7), np.uint16), parts=(2, 2)),
     "mib": lambda folder: write_mib(folder / "seed.mib", ramp((3, 6, 7), np.uint16), hdr={"Chip ID": "W1"}),
     "mib-raw": lambda folder: write_mib(folder / "raw.mib", ramp((2, 4, 64), np.uint16) % 4096, raw=12),
