@@ -22,6 +22,8 @@ from core.protocol.movie import MovieMeta, Segment
 # A fraction in a TIFF tag and a float32 in an MRC header are as exact as this.
 _SAME = 1e-3
 _LONGEST = 1 << 26
+# A format's own field may have lost the zone of a time, or letters: the record has them whole.
+_SHORTENED = {"date", "start_unix_s", "detector"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def recall(meta: MovieMeta, text: str | None) -> MovieMeta:
     if scale is None:
         return meta
     known: dict[str, Any] = {
-        name: value for name, value in vars(scale).items() if value is not None and getattr(meta, name) in (None, ())
+        name: value
+        for name, value in vars(scale).items()
+        if value is not None and (getattr(meta, name) in (None, ()) or name in _SHORTENED)
     }
     for name in ("times", "segments", "pixel_size", "pixel_unit", "frame_interval_s"):
         known.pop(name, None)
@@ -137,6 +141,7 @@ def recall(meta: MovieMeta, text: str | None) -> MovieMeta:
     if mine is not None and theirs[0] is not None and _close(theirs[0], mine[0]) and _close(theirs[1], mine[1]):
         # As exact as it was: a file's own line is written as offset and slope.
         known.update(intensity_origin=scale.intensity_origin, intensity_scale=scale.intensity_scale)
+        known["intensity_unit"] = scale.intensity_unit or meta.intensity_unit
     if scale.times is not None and meta.times is None and len(scale.times) == meta.declared_frames:
         known["times"] = scale.times[: meta.frames]
     if not meta.segments:

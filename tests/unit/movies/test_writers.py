@@ -111,8 +111,10 @@ def test_calibration_survives_write_and_read(tmp_path: Path, end: str, scale: Sc
     path = _write(tmp_path / f"a{end}", ramp((4, 3, 5), "float32"), scale, overwrite=True)
     with open_movie(path) as movie:
         for field in fields(scale):
-            if field.name != "segments":
-                assert getattr(movie.meta, field.name) == getattr(scale, field.name), field.name
+            if field.name == "segments" or (field.name == "date" and scale.date is None):
+                # OME has one field for date and start, so a known start is a date there.
+                continue
+            assert getattr(movie.meta, field.name) == getattr(scale, field.name), field.name
 
 
 @_QUICK
