@@ -26,7 +26,7 @@ from core.protocol.movie import MovieMeta
 # Fewer frames tell nothing of a pixel's scatter.
 _FEWEST, _FEW = 3, 8
 _VERDICTS = {
-    "still": "The specimen moves too little in the frames that were read to tell a fixed pattern from it.",
+    "still": "The specimen moves too little, or not clearly enough, to tell a fixed pattern of the camera from it.",
     "mixed": "Something rests in the picture as strongly as the specimen moves: it may be part of the specimen, so it "
     "is not called a pattern of the camera. A gain reference tells.",
     "smooth": "What rests in the picture is smooth, as a specimen is: it is not called a pattern of the camera. "
