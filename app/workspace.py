@@ -175,6 +175,9 @@ class Workspace(QObject):
                 self._show(entry, self._selected_result(entry))
             elif shown != meta:
                 self._viewer.update_movie(entry.path, meta)
+                if (shown.counts_per_electron, shown.black_level) != (meta.counts_per_electron, meta.black_level):
+                    self._viewer.set_draft(None)
+                    self._on_view_changed()
                 self._show_denoised(entry, self._selected_result(entry))
                 self._panel.set_movie(entry, self._taken())
             self.shown_changed.emit(entry)
