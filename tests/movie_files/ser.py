@@ -66,12 +66,8 @@ def write_ser(
     valid = frames if valid is None else valid
     total = valid if total is None else total
     code, size = ("q", 8) if version == "new" else ("i", 4)
-    head = struct.pack("<3H", 0x4949, 0x0197, 0x0220 if version == "new" else 0x0210)
-    head += struct.pack("<4i", 0x4120 if spectra else 0x4122, 0x4152, total, valid)
-    table_at = len(head) + size + 4 + 4 + 16 + 4 + 4 + 6 + 4
-    head += struct.pack("<" + code, table_at) + struct.pack("<i", 1)
-    head += struct.pack("<iddii", total, 0.0, 1.0, 0, 6) + b"Number" + struct.pack("<i", 0)
-    assert len(head) == table_at
+    head = _head(version, spectra, total, valid)
+    table_at = len(head)
     slots = max(frames, min(total, 4 * frames + 8))
     first = table_at + 2 * slots * size
     before = 26 if spectra else 50
@@ -92,6 +88,18 @@ def write_ser(
             stream.seek(tags[index])
             stream.write(struct.pack("<iI", 0x4152, 1456073345 + index if times else 0))
     return path
+
+
+def _head(version: str, spectra: bool, total: int, valid: int) -> bytes:
+    """All before the table of offsets."""
+    code, size = ("q", 8) if version == "new" else ("i", 4)
+    head = struct.pack("<3H", 0x4949, 0x0197, 0x0220 if version == "new" else 0x0210)
+    head += struct.pack("<4i", 0x4120 if spectra else 0x4122, 0x4152, total, valid)
+    table_at = len(head) + size + 4 + 4 + 16 + 4 + 4 + 6 + 4
+    head += struct.pack("<" + code, table_at) + struct.pack("<i", 1)
+    head += struct.pack("<iddii", total, 0.0, 1.0, 0, 6) + b"Number" + struct.pack("<i", 0)
+    assert len(head) == table_at
+    return head
 
 
 def _element(pixels: Pixels, step: tuple[float, float], kind: int, spectra: bool) -> bytes:

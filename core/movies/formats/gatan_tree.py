@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from core.movies.errors import Malformed, Truncated, unreadable
+from core.movies.errors import Malformed, MovieError, Truncated, unreadable
 from core.movies.file_set import FileSet
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, FolderFormat, Opened
@@ -39,6 +39,8 @@ _MOST_FILES = 5_000_000
 _BEFORE, _BEHIND = 64, 176
 # In a second with fewer frames than usual, so many more may be missing at its end without being called dropped.
 _JITTER = 0.02
+# So many files at the end are looked at whether they are complete.
+_MOST_UNFINISHED = 8
 # Whole seconds at both ends tell the rate within a few percent from so many on.
 _LONG_S = 30
 
@@ -267,6 +269,8 @@ def open_series(path: str, series: Series, tree: TagTree, image: Image) -> Opene
     tree, image : TagTree and Image
         Of its first file.
     """
+    listed = len(series.paths)
+    series = _without_unfinished(series)
     frames = len(series.paths)
     files = FileSet(series.paths)
     try:
@@ -299,7 +303,7 @@ def open_series(path: str, series: Series, tree: TagTree, image: Image) -> Opene
         file_count=frames,
         file_bytes=file_bytes,
         fingerprint=fingerprint,
-        issues=tuple(_issues(frames, declared, timing)),
+        issues=tuple(_issues(frames, declared, listed - frames, timing)),
         **fields,
     )
     return Opened(meta, source, _tags_of(series.paths[0]))
@@ -313,8 +317,29 @@ def _tags_of(path: str) -> Callable[[], dict[str, Any]]:
     return tags
 
 
-def _issues(frames: int, declared: int, timing: Timing) -> list[Issue]:
+def _without_unfinished(series: Series) -> Series:
+    """The recording without the last files that are not complete: the camera may still be writing them."""
+    last = len(series.paths)
+    while last > 1 and not _complete(series.paths[last - 1]):
+        last -= 1
+        if len(series.paths) - last == _MOST_UNFINISHED:
+            break
+    return Series(series.name, series.stamps[:last], series.paths[:last])
+
+
+def _complete(path: str) -> bool:
+    try:
+        with RandomAccessFile(path) as file:
+            return any(image.data.offset + _bytes(image) <= file.size for image in images_of(read_tags(file)))
+    except MovieError:
+        return False
+
+
+def _issues(frames: int, declared: int, unfinished: int, timing: Timing) -> list[Issue]:
     issues = []
+    if unfinished:
+        text = f"the last {unfinished} of {frames + unfinished} files are not complete (yet), and are left out"
+        issues.append(Issue(level="info", code="unfinished", text=text))
     if frames < declared:
         issues.append(Issue(level="warning", code="truncated", text=f"truncated: {frames} of {declared} frames"))
     if timing.breaks:

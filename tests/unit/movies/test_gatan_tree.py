@@ -124,6 +124,22 @@ def test_damaged_or_vanished_frames_are_typed_errors_and_spare_the_others(tmp_pa
         np.testing.assert_array_equal(movie.frame(4), pixels[4])
 
 
+@pytest.mark.parametrize("left", [0, 5, 900])
+def test_frame_that_the_camera_is_still_writing_is_left_out_and_told(tmp_path: Path, left: int) -> None:
+    pixels = ramp((5, 6, 8))
+    folder = write_tree(tmp_path / "a", pixels)
+    last = max(folder.rglob("*.dm4"))
+    whole = last.read_bytes()
+    last.write_bytes(whole[:left])
+    with open_movie(folder) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels[:4])
+        assert "unfinished" in [issue.code for issue in movie.meta.issues]
+    last.write_bytes(whole)
+    with open_movie(folder) as movie:
+        assert movie.shape[0] == 5
+        assert movie.meta.issues == ()
+
+
 def test_tree_whose_first_frame_is_cut_is_a_typed_error(tmp_path: Path) -> None:
     pixels = ramp((5, 6, 8))
     folder = write_tree(tmp_path / "a", pixels, sizes_first=True)
