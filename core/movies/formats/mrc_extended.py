@@ -129,7 +129,9 @@ def _facts(blocks: list[dict[str, Any]], frames: int) -> Facts:
     diffraction = not scanned and first.get("projection_mode") == _DIFFRACTION
     voltage = positive(first.get("high_tension_v"))
     stamps = [_unix(block.get("timestamp")) for block in blocks]
-    alone = frames == 1 or not first.get("is_dose_fraction", False)
+    # Fractions of one exposure share its stamp; whether they tell its dose or their own is not known.
+    apart = len(set(stamps)) == len(stamps) and not first.get("is_dose_fraction", False)
+    alone = frames == 1 or (len(blocks) == frames and apart)
     dose = _same(blocks, "dose_e_per_m2") if alone and not scanned else None
     issues = tilt_issue([block.get("alpha_tilt_deg", 0.0) for block in blocks])
     return Facts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,16 @@ def test_values_that_the_mask_calls_invalid_are_unknown(tmp_path: Path) -> None:
     assert meta.pixel_size is None
 
 
-def test_dose_of_a_fraction_is_not_guessed(tmp_path: Path) -> None:
-    meta = _meta(tmp_path / "a.mrc", extended=fei_blocks(3, is_dose_fraction=True), kind=b"FEI1")
+@pytest.mark.parametrize("values", [{"is_dose_fraction": True, "timestamp": [1e4, 2e4, 3e4]}, {}])
+def test_dose_of_a_fraction_is_not_guessed(tmp_path: Path, values: dict[str, Any]) -> None:
+    meta = _meta(tmp_path / "a.mrc", extended=fei_blocks(3, **values), kind=b"FEI1")
     assert meta.dose_e_per_a2 is None
     assert meta.exposure_s is None
 
 
 def test_stem_image_is_scanned_and_has_no_dose(tmp_path: Path) -> None:
-    blocks = fei_blocks(3, instrument_mode=2, stem_detector=b"HAADF", frame_time=2.5)
+    stamps = [45413.5, 45413.6, 45413.7]
+    blocks = fei_blocks(3, timestamp=stamps, instrument_mode=2, stem_detector=b"HAADF", frame_time=2.5)
     meta = _meta(tmp_path / "a.mrc", extended=blocks, kind=b"FEI2")
     assert meta.scanned is True
     assert meta.detector == "HAADF"
@@ -93,6 +96,7 @@ def test_stamps_of_images_become_times_and_gaps_segments(tmp_path: Path) -> None
     meta = _meta(tmp_path / "a.mrc", frames=5, extended=fei_blocks(5, timestamp=stamps), kind=b"FEI1")
     assert meta.times == pytest.approx((0, 1, 2, 30, 31), abs=1e-4)
     assert [part.start for part in meta.segments] == [0, 3]
+    assert meta.dose_e_per_a2 == pytest.approx(20)
 
 
 def test_tilt_series_is_said_to_be_one(tmp_path: Path) -> None:
@@ -101,12 +105,10 @@ def test_tilt_series_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def test_older_extended_header_of_fei_is_read_if_it_makes_sense(tmp_path: Path) -> None:
-    import struct
-
     numbers = [0.0] * 32
     numbers[8], numbers[11], numbers[12], numbers[13] = 0.5, 2e-10, 50_000.0, 200_000.0
     block = struct.pack("<32f", *numbers)
-    meta = _meta(tmp_path / "a.mrc", extended=(block * 3).ljust(131_072, b"\x00"), cell_nm=_UNKNOWN)
+    meta = _meta(tmp_path / "a.mrc", frames=1, extended=block.ljust(131_072, b"\x00"), cell_nm=_UNKNOWN)
     assert meta.pixel_size == pytest.approx((0.2, 0.2))
     assert (meta.voltage_kv, meta.magnification, meta.exposure_s) == (200, 50_000, 0.5)
     meta = _meta(tmp_path / "b.mrc", extended=bytes(131_072), cell_nm=_UNKNOWN)
