@@ -298,3 +298,21 @@ def test_a_disk_that_is_full_at_the_very_end_loses_no_frame(small_disk, source, 
     result = denoise_movie(asked(source, output=str(output)), store, Listener())
     assert result.resumed_frames == 8
     assert read(output).shape == (8, 48, 64)
+
+
+def test_a_list_that_cannot_grow_is_an_error_that_says_so(tmp_path, source, store, monkeypatch):
+    write = os.write
+
+    def full(descriptor, data):
+        if bytes(data).startswith(b'{"frame": 3'):
+            # Half of the line still fitted.
+            write(descriptor, data[:20])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(MovieError) as caught:
+            denoise_movie(asked(source), store, Listener())
+    assert caught.value.info.code == "disk-full"
+    assert denoise_movie(asked(source), store, Listener()).resumed_frames == 3
