@@ -119,7 +119,8 @@ def provenance_of(result: str) -> Provenance:
             "no-provenance",
             "The file doesn't say how it was made, so it can't be made again.",
             result,
-            "Choose a result of Quietbeam as it was written; other programs drop this record when they save a file.",
+            "Choose a result of Quietbeam as it was written: other programs drop this record, and that of an MRC file "
+            "lies beside it, in NAME.mrc.json.",
         )
     try:
         return Provenance.model_validate(found)
