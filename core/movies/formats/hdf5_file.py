@@ -59,6 +59,14 @@ def signature_at(head: bytes) -> int | None:
     return None
 
 
+def closed_superblock(head: bytes, end: int) -> bytes:
+    """The superblock of a file that nobody writes, with its end and its checksum."""
+    import imagecodecs
+
+    fields = head[:11] + b"\x00" + head[12:28] + struct.pack("<Q", end) + head[36:44]
+    return fields + struct.pack("<I", imagecodecs.h5checksum_lookup3(fields, 0))
+
+
 class Stream(io.RawIOBase):
     """A stream over positional reads, for h5py.
 
@@ -96,8 +104,7 @@ class Stream(io.RawIOBase):
                 self.being_written = True
                 # While it grows, the end that it tells is an old one.
                 end = max(end, self._file.size)
-                plain = head[:11] + b"\x00" + head[12:28] + struct.pack("<Q", end) + head[36:44]
-                self._patches[start] = plain + struct.pack("<I", lookup3(plain))
+                self._patches[start] = closed_superblock(head, end)
         # It counts from the file's beginning, also behind a user block.
         if end is not None and self.size < end < 1 << 62:
             self.size = end
@@ -420,47 +427,3 @@ def inner(tree: Any, *names: str) -> Any:
             return None
         tree = tree.get(name)
     return tree
-
-
-def lookup3(data: bytes) -> int:
-    """Jenkins's hash lookup3 (hashlittle, 2006), with which HDF5 checks its superblock."""
-    mask = 0xFFFFFFFF
-    a: int
-    b: int
-    c: int
-    x: int
-    y: int
-    z: int
-    a = b = c = (0xDEADBEEF + len(data)) & mask
-
-    def turn(word: int, by: int) -> int:
-        return ((word << by) | (word >> (32 - by))) & mask
-
-    at = 0
-    while len(data) - at > 12:
-        x, y, z = struct.unpack_from("<3I", data, at)
-        a, b, c = (a + x) & mask, (b + y) & mask, (c + z) & mask
-        a = ((a - c) & mask) ^ turn(c, 4)
-        c = (c + b) & mask
-        b = ((b - a) & mask) ^ turn(a, 6)
-        a = (a + c) & mask
-        c = ((c - b) & mask) ^ turn(b, 8)
-        b = (b + a) & mask
-        a = ((a - c) & mask) ^ turn(c, 16)
-        c = (c + b) & mask
-        b = ((b - a) & mask) ^ turn(a, 19)
-        a = (a + c) & mask
-        c = ((c - b) & mask) ^ turn(b, 4)
-        b = (b + a) & mask
-        at += 12
-    if at == len(data):
-        return c
-    x, y, z = struct.unpack("<3I", data[at:].ljust(12, b"\x00"))
-    a, b, c = (a + x) & mask, (b + y) & mask, (c + z) & mask
-    c = ((c ^ b) - turn(b, 14)) & mask
-    a = ((a ^ c) - turn(c, 11)) & mask
-    b = ((b ^ a) - turn(a, 25)) & mask
-    c = ((c ^ b) - turn(b, 16)) & mask
-    a = ((a ^ c) - turn(c, 4)) & mask
-    b = ((b ^ a) - turn(a, 14)) & mask
-    return ((c ^ b) - turn(b, 24)) & mask

@@ -48,31 +48,20 @@ def _shuffle(raw: Bytes, _limit: int, values: tuple[int, ...]) -> Bytes:
     return out
 
 
-def _fletcher(raw: Bytes, _limit: int, _values: tuple[int, ...]) -> Bytes:
+def _fletcher(raw: Any, _limit: int, _values: tuple[int, ...]) -> Bytes:
+    import imagecodecs
+
     if raw.size < 4:
         raise ValueError("a chunk is too short for its checksum")
-    data, stored = raw[:-4], raw[-4:].tobytes()
-    found = _fletcher_sums(data)
+    data = raw[:-4]
+    found = imagecodecs.h5checksum_fletcher32(data)
+    low, high = struct.unpack("<HH", raw[-4:].tobytes())
     # HDF5 before 1.6.3 wrote the bytes of each half in the other order, and still reads that.
-    low, high = struct.unpack("<HH", stored)
-    swapped = struct.unpack(">HH", stored)
-    if found not in {(low % 65535, high % 65535), (swapped[0] % 65535, swapped[1] % 65535)}:
+    swapped = struct.unpack(">HH", raw[-4:].tobytes())
+    sums = (found & 0xFFFF) % 65535, (found >> 16) % 65535
+    if sums not in ((low % 65535, high % 65535), (swapped[0] % 65535, swapped[1] % 65535)):
         raise ValueError("the checksum of a chunk is wrong")
-    return data
-
-
-def _fletcher_sums(data: Bytes) -> tuple[int, int]:
-    first = second = 0
-    step = 1 << 20
-    for start in range(0, data.size, step):
-        part = data[start : start + step]
-        if part.size % 2:
-            part = np.append(part, np.uint8(0))
-        words = part.view(">u2").astype(np.uint64)
-        weights = np.arange(words.size, 0, -1, dtype=np.uint64)
-        second = (second + first * words.size + int((words * weights).sum())) % 65535
-        first = (first + int(words.sum())) % 65535
-    return first, second
+    return np.asarray(data)
 
 
 def _lzf(raw: Any, limit: int, _values: tuple[int, ...]) -> Any:

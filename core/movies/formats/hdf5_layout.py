@@ -17,7 +17,7 @@ from core.movies.formats.hdf5_filters import Filter
 
 # One chunk is held in memory as a whole, stored and decoded.
 _LARGEST_CHUNK = 512 << 20
-_MOST_CHUNKS = 4_000_000
+_MOST_CHUNKS = 2_000_000
 _MOST_DIMENSIONS = 8
 
 Kind = Literal["contiguous", "chunked", "library"]
@@ -170,16 +170,20 @@ def index_of(dataset: Any, layout: Layout, file: RandomAccessFile) -> ChunkIndex
     strides = [math.prod(grid[axis + 1 :]) for axis in range(len(grid))]
     steps = list(zip(layout.chunks, strides, strict=True))
     found = array("q")
+    # A chunk takes a byte and more: a list that is longer than the file goes round in circles.
+    most = 4 * min(_MOST_CHUNKS, file.size)
 
     def note(info: Any) -> bool | None:
         number = 0
         for at, (size, stride) in zip(info.chunk_offset, steps, strict=True):
             number += at // size * stride
         found.extend((number, min(info.byte_offset, 1 << 62), min(info.size, 1 << 62), info.filter_mask))
-        return len(found) > 4 * _MOST_CHUNKS or None
+        return len(found) > most or None
 
     dataset.id.chunk_iter(note)
-    if len(found) > 4 * _MOST_CHUNKS:
+    if len(found) > 4 * file.size:
+        raise Malformed.about(file.path, f"The list of chunks of {layout.path} has no end.")
+    if len(found) > most:
         raise Unsupported.about(
             file.path,
             f"The dataset {layout.path} has more than {_MOST_CHUNKS} chunks.",

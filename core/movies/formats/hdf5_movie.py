@@ -17,7 +17,7 @@ from core.movies.format import Entry, Opened
 from core.movies.formats import hdf5_file, refusals
 from core.movies.formats.hdf5_file import Container, Stream
 from core.movies.formats.hdf5_layout import ChunkIndex, Layout, index_of, layout_of
-from core.movies.formats.hdf5_source import Axes, LibrarySource, chunked_source, contiguous_source
+from core.movies.formats.hdf5_source import Axes, LibrarySource, chunked_source, contiguous_source, frames_together
 from core.movies.sources import FrameSource
 from core.movies.timing import even_interval, segments_of
 from core.movies.units import is_energy, pixel, seconds
@@ -29,6 +29,8 @@ _LARGEST_RATIO = 20_000
 # A movie may have holes, but is not made of them.
 _MOST_HOLES = 10
 _MOST_TIMES = 1_000_000
+# Where more than this must be read for one frame, the user is told.
+_SLOW_BYTES = 512 << 20
 
 # Programs for 4D-STEM call the axes of real space r_x and those of diffraction q_x.
 _COLUMN_NAMES = {"x", "r_x", "rx", "q_x", "qx", "k_x", "kx", "width", "column", "columns", "col", "cols"}
@@ -333,12 +335,7 @@ def _of_the_file(stream: Stream, whole: bool) -> list[Issue]:
 
 def _of_the_layout(layout: Layout, roles: Axes, frames: int) -> list[Issue]:
     frame_bytes = layout.shape[roles.rows] * layout.shape[roles.columns] * layout.dtype.itemsize
-    together = frames
-    if roles.frames is None or (layout.kind == "contiguous" and roles.frames < min(roles.rows, roles.columns)):
-        together = 1
-    elif layout.chunks:
-        together = layout.chunks[roles.frames]
-    if together * frame_bytes <= 512 << 20:
+    if frames == 1 or frames_together(layout, roles) * frame_bytes <= _SLOW_BYTES:
         return []
     text = "the file stores the frames interleaved, so that reading is slow; convert it once to TIFF or MRC"
     return [Issue(level="info", code="slow-layout", text=text)]

@@ -25,6 +25,8 @@ from core.movies.sources import Frame, StridedSource
 # Blocks of frames that are kept; with a chunk being decoded, reading stays below 300 MB.
 _KEPT_BYTES = 96 << 20
 _PIECE_BYTES = 8 << 20
+# Runs of a frame that are at least so long are read one by one, and what lies between them is not.
+_LONG_RUN_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -229,11 +231,23 @@ def contiguous_source(file: RandomAccessFile, layout: Layout, axes: Axes, frames
     if first < axes.rows < axes.columns:
         offsets = range(layout.offset, layout.offset + frames * frame_bytes, frame_bytes)
         return StridedSource(file, layout.dtype, height, width, offsets)
-    total = axes.sizes(layout.shape)[0]
     if first < min(axes.rows, axes.columns):
         # Rows and columns are exchanged within each frame.
         return BlockSource(lambda start, stop: _turned(file, layout, axes, start, stop), 1, frames, frame_bytes, file)
-    return BlockSource(lambda start, stop: _gathered(file, layout, axes, start, stop), total, frames, frame_bytes, file)
+    together = frames_together(layout, axes)
+    return BlockSource(
+        lambda start, stop: _gathered(file, layout, axes, start, stop), together, frames, frame_bytes, file
+    )
+
+
+def frames_together(layout: Layout, axes: Axes) -> int:
+    """How many frames must be read to have one of them: those of a chunk, or all where their pixels alternate."""
+    if axes.frames is None:
+        return 1
+    if layout.chunks:
+        return layout.chunks[axes.frames]
+    behind = math.prod(layout.shape[axes.frames + 1 :]) * layout.dtype.itemsize
+    return 1 if behind >= _LONG_RUN_BYTES else layout.shape[axes.frames]
 
 
 def _turned(file: RandomAccessFile, layout: Layout, axes: Axes, start: int, stop: int) -> Frame:
@@ -258,7 +272,7 @@ def _gathered(file: RandomAccessFile, layout: Layout, axes: Axes, start: int, st
     row_bytes = sizes[place] * inner_bytes
     flat = out.reshape(outer, -1).view(np.uint8)
     step = max(1, _PIECE_BYTES // row_bytes)
-    if inner_bytes * (stop - start) >= _PIECE_BYTES // 64:
+    if inner_bytes * (stop - start) >= _LONG_RUN_BYTES:
         for place in range(outer):
             offset = layout.offset + place * row_bytes + start * inner_bytes
             file.check(offset, flat.shape[1])

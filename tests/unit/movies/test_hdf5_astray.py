@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import imagecodecs
 import numpy as np
+import psutil
 import pytest
 
 from core.movies import Malformed, MovieError, Unsupported, list_datasets, open_movie
 from core.movies.formats import hdf5_filters
-from core.movies.formats.hdf5_file import lookup3
+from core.movies.formats.hdf5_file import closed_superblock
 from core.movies.formats.hdf5_filters import Filter
 from tests.movie_files import ramp
 from tests.movie_files.hdf5 import write_plain
@@ -145,6 +147,34 @@ def test_wrong_checksum_of_a_chunk_is_an_error(tmp_path: Path) -> None:
             movie.frame(1)
 
 
+@pytest.mark.parametrize("claimed", [0x7FFFFFF0, 0xFFFFFFFF, 1 << 20])
+@pytest.mark.parametrize("damage", ["length", "heap"])
+def test_text_that_claims_gigabytes_takes_no_memory(tmp_path: Path, claimed: int, damage: str) -> None:
+    path = tmp_path / "a.emd"
+    with h5py.File(path, "w") as file:
+        file["movie"] = _PIXELS
+        file["movie"].attrs["units"] = "nanometres"
+        file["Version"] = ["some text"]
+    raw = bytearray(path.read_bytes())
+    heap = raw.index(b"GCOL")
+    if damage == "length":
+        for length in (10, 9):
+            for number in (1, 2):
+                found = raw.find(struct.pack("<IQI", length, heap, number))
+                if found > 0:
+                    raw[found : found + 4] = struct.pack("<I", claimed)
+    else:
+        raw[heap + 24 : heap + 32] = struct.pack("<Q", claimed)
+    path.write_bytes(raw)
+    before = psutil.Process().memory_info().rss
+    begun = time.process_time()
+    with open_movie(path, "movie") as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), _PIXELS)
+        movie.tags()
+    assert time.process_time() - begun < 2
+    assert psutil.Process().memory_info().rss - before < 64 << 20
+
+
 def test_unknown_packing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
@@ -159,8 +189,6 @@ def test_unknown_packing_is_named(tmp_path: Path) -> None:
 
 
 def test_packings_of_other_programs_are_undone() -> None:
-    import imagecodecs
-
     pixels = ramp((1000,), "uint16")
     raw = pixels.tobytes()
     shuffled = imagecodecs.bitshuffle_encode(raw, itemsize=2, blocksize=0)
@@ -183,8 +211,8 @@ def test_checksum_of_the_superblock_is_the_librarys(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file["movie"] = _PIXELS
-    head = path.read_bytes()[:48]
-    assert struct.pack("<I", lookup3(head[:44])) == head[44:]
+    raw = path.read_bytes()
+    assert closed_superblock(raw[:48], len(raw)) == raw[:48]
 
 
 def test_file_whose_writer_died_opens(tmp_path: Path) -> None:
@@ -193,7 +221,7 @@ def test_file_whose_writer_died_opens(tmp_path: Path) -> None:
         file["movie"] = _PIXELS
     raw = bytearray(path.read_bytes())
     raw[11] = 5
-    raw[44:48] = struct.pack("<I", lookup3(bytes(raw[:44])))
+    raw[44:48] = struct.pack("<I", imagecodecs.h5checksum_lookup3(bytes(raw[:44]), 0))
     path.write_bytes(raw)
     with pytest.raises(OSError, match="already open"):
         h5py.File(path, locking=False)
