@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.movie_files.dm import Long, write_dm4
-from tests.movie_files.pixels import Pixels, Sparse, write_pixels
+from tests.movie_files.pixels import Pixels, Sparse
 
 
 def in_situ_tags(recorded: int, pixels: Pixels, **more: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def write_director(
     pixels : ndarray or Sparse (T, H, W)
         The director holds the first frame.
     part_bytes : int
-        Where a raw file is full: anywhere, also within a frame. All in one file by default; a Sparse movie always is.
+        Where a raw file is full: anywhere, also within a frame. All in one file by default.
     recorded : int
         Frames that the director tells; as many as there are by default.
     raw : bool
@@ -74,16 +74,23 @@ def write_director(
     write_dm4(path, first, image_tags=in_situ_tags(recorded, pixels) | dict(tags or {}), **options)
     if not raw:
         return path
-    if isinstance(pixels, Sparse):
-        with path.with_suffix(".raw").open("wb") as stream:
-            write_pixels(stream, pixels)
-        return path
-    data = pixels.tobytes()
-    size = part_bytes or len(data)
-    for number, start in enumerate(range(0, len(data), size)):
+    frames = pixels.frames if isinstance(pixels, Sparse) else dict(enumerate(pixels))
+    size = part_bytes or pixels.nbytes
+    for number, start in enumerate(range(0, pixels.nbytes, size)):
         name = f"{path.stem}.raw" + (f"_{number}" if number else "")
-        path.with_name(name).write_bytes(data[start : start + size])
+        with path.with_name(name).open("wb") as stream:
+            stream.truncate(min(size, pixels.nbytes - start))
+            for index, frame in frames.items():
+                _write_part(stream, index * frame.nbytes - start, frame.tobytes(), size)
     return path
+
+
+def _write_part(stream: BinaryIO, at: int, data: bytes, size: int) -> None:
+    """Write what of `data`, which begins at `at`, lies within a file of `size` bytes."""
+    first, last = max(0, -at), min(len(data), size - at)
+    if first < last:
+        stream.seek(at + first)
+        stream.write(data[first:last])
 
 
 def write_tree(

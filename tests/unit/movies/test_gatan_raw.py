@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -224,10 +225,12 @@ def test_raw_stream_of_the_k2_is_refused_by_name(tmp_path: Path, name: str, head
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files with holes need another call on Windows")
-def test_recording_above_four_gigabytes_is_read_at_the_right_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part_bytes", [None, 2**31 + 12345])
+def test_recording_above_four_gigabytes_is_read_at_the_right_place(tmp_path: Path, part_bytes: int | None) -> None:
     shape = (1500, 1024, 2048)
-    frames = {index: ramp(shape[1:]) + np.uint16(index) for index in (0, 1100, 1499)}
-    path = write_director(tmp_path / "a.dm4", Sparse(shape, np.dtype("uint16"), frames))
+    # Frame 512 begins in the first part of two gigabytes and ends in the second.
+    frames = {index: ramp(shape[1:]) + np.uint16(index) for index in (0, 512, 1100, 1499)}
+    path = write_director(tmp_path / "a.dm4", Sparse(shape, np.dtype("uint16"), frames), part_bytes=part_bytes)
     tracemalloc.start()
     with open_movie(path) as movie:
         assert movie.shape == shape
@@ -263,3 +266,21 @@ def test_opening_a_raw_file_finds_a_director_that_is_a_dm5(tmp_path: Path) -> No
         with open_movie(tmp_path / name) as movie:
             np.testing.assert_array_equal(movie.region(slice(None)), pixels)
             assert movie.meta.path == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("tree", [False, True])
+def test_eight_threads_agree_on_random_frames(tmp_path: Path, tree: bool) -> None:
+    pixels = ramp((120, 16, 16))
+    if tree:
+        path = write_tree(tmp_path / "a", pixels, rate=25)
+    else:
+        # More raw files than are held open at once.
+        path = write_director(tmp_path / "a.dm4", pixels, part_bytes=1000)
+    with open_movie(path) as movie:
+
+        def check(seed: int) -> bool:
+            order = np.random.default_rng(seed).integers(0, 120, 60)
+            return all(np.array_equal(movie.frame(int(index)), pixels[index]) for index in order)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(check, range(8)))

@@ -164,25 +164,25 @@ def test_empty_tree_is_a_typed_error(tmp_path: Path, names: list[str]) -> None:
         open_movie(tmp_path)
 
 
-def test_tree_of_thirty_six_thousand_frames_opens_without_opening_every_file(tmp_path: Path) -> None:
+def test_tree_of_thousands_of_frames_opens_without_opening_every_file(tmp_path: Path) -> None:
     (first,) = write_tree(tmp_path / "one", ramp((1, 6, 8)), name="a").rglob("*.dm4")
     folder = tmp_path / "many"
-    for second in range(360):
+    for second in range(60):
         inner = folder / "Hour_00" / f"Minute_{second // 60:02}" / f"Second_{second % 60:02}"
         inner.mkdir(parents=True)
         stem = f"a_Hour_00_Minute_{second // 60:02}_Second_{second % 60:02}_Frame_"
         for number in range(100):
             # Nothing but the names is there of most files: whoever opens them fails.
             (inner / f"{stem}{number:04}.dm4").symlink_to(first if number % 50 == 0 else "nowhere")
-    last = folder / "Hour_00" / "Minute_05" / "Second_59" / "a_Hour_00_Minute_05_Second_59_Frame_0099.dm4"
+    last = folder / "Hour_00" / "Minute_00" / "Second_59" / "a_Hour_00_Minute_00_Second_59_Frame_0099.dm4"
     last.unlink()
     shutil.copy(first, last)
     start = time.process_time()
     with open_movie(folder) as movie:
         opening = time.process_time() - start
-        assert movie.shape == (36_000, 6, 8)
+        assert movie.shape == (6000, 6, 8)
         assert movie.meta.frame_interval_s == pytest.approx(0.01)
-        assert len(movie.frame(35_999)) == 6
+        assert len(movie.frame(5999)) == 6
         with pytest.raises(MovieError):
             movie.frame(1)
     assert opening < 2
