@@ -43,7 +43,7 @@ _SILENT, _STILL = 0.05, 0.01
 _SHARED = 1 / _LONE
 _STUCK = 0.2
 # Minus the logarithm of the chance that a living pixel missed all that its neighbours saw; at most 7 a frame.
-_MISSED = 30.0
+_MISSED = 24.0
 _NEVER = 1e-3
 _FLICKERS = 0.02
 _MOST = 0.005
