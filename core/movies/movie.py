@@ -80,7 +80,7 @@ class Movie:
         return np.dtype(self.meta.dtype)
 
     def frame(self, index: int) -> Frame:
-        """Frame `index` as a new array (height, width) in the file's own type.
+        """Frame `index` as a new array (height, width) in the file's own type; its rows may run backwards in memory.
 
         Parameters
         ----------
