@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -26,7 +27,7 @@ from core.exporting.film import Film, open_film
 from core.exporting.kinds import ENDINGS, Kind, kind_of
 from core.exporting.lettering import draw
 from core.exporting.picture import Composer, make_panel
-from core.exporting.stacks import choose_storage
+from core.exporting.stacks import Storage, choose_storage
 from core.exporting.traces import write_traces
 from core.exporting.vectors import svg_text
 from core.movies.errors import MovieError, unwritable
@@ -34,9 +35,12 @@ from core.movies.writers import create_writer, partial_path, read_provenance, re
 from core.movies.writers.disk import check_name, rename_new
 from core.protocol.denoise_parts import FrameRange, Notice
 from core.protocol.export import ExportRequest, ExportResult
+from core.views import display_range
 
 # Longer sides are averaged down: players and codecs end there, and a GIF of this size is a burden already.
 _LONGEST_SIDE: dict[Kind, int] = {"mp4": 4096, "gif": 1024}
+# Frames that are looked at for the contrast with which other programs open a stack.
+_LOOKS = 5
 _FORMATS: dict[Kind, str] = {"mp4": "MP4", "gif": "GIF", "png": "PNG", "svg": "SVG", "csv": "CSV"}
 
 
@@ -182,7 +186,7 @@ def _stack(request: ExportRequest, chosen: Chosen, told: Told) -> Made:
             clipped += lost
             writer.write(place, stored)
             progress(place + 1)
-        writer.finish(json.dumps(_record(request, chosen)))
+        writer.finish(json.dumps(_record(request, chosen)), _display(request, chosen, storage))
     if clipped:
         text = f"{clipped} pixels hold no number, or one that does not fit; they were stored as the nearest end."
         told.tell(Notice(level="warning", code="clipped", text=text))
@@ -194,6 +198,18 @@ def _stack(request: ExportRequest, chosen: Chosen, told: Told) -> Made:
         )
         told.tell(Notice(level="info", code="big", text=text))
     return Made(f"{name} (BigTIFF)" if big else name, *chosen.shape, clipped)
+
+
+def _display(request: ExportRequest, chosen: Chosen, storage: Storage) -> tuple[float, float]:
+    """Stored numbers that other programs show black and white: as asked, else by a few frames."""
+    if request.levels is None:
+        places = sorted({part * (len(chosen.frames) - 1) // (_LOOKS - 1) for part in range(_LOOKS)})
+        return display_range(np.stack([storage.encode(chosen.read(place))[0] for place in places]))
+    line = storage.scale.line
+    if storage.dtype.kind == "f" or line is None:
+        return request.levels
+    first, second = (level / line[1] + line[0] for level in request.levels)
+    return min(first, second), max(first, second)
 
 
 def _record(request: ExportRequest, chosen: Chosen) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
@@ -211,7 +212,7 @@ def _segments(meta: MovieMeta, chosen: Sequence[int]) -> tuple[Segment, ...]:
     """The movie's segments in the numbers of the result."""
     out: list[Segment] = []
     for segment in meta.segments:
-        inside = [place for place, frame in enumerate(chosen) if segment.start <= frame < segment.stop]
-        if inside:
-            out.append(Segment(start=inside[0], stop=inside[-1] + 1, reason=segment.reason))
+        first, last = bisect_left(chosen, segment.start), bisect_left(chosen, segment.stop)
+        if first < last:
+            out.append(Segment(start=first, stop=last, reason=segment.reason))
     return tuple(out) if len(out) > 1 else ()

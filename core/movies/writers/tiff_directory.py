@@ -58,6 +58,9 @@ def description(
         origin, slope = scale.line
         unit = _one_line(scale.intensity_unit or "") or "Gray Value"
         lines += ["cf=0", f"c0={-origin * slope!r}", f"c1={slope!r}", f"vunit={unit}"]
+    elif scale.line is None and _one_line(scale.intensity_unit or ""):
+        # Values of float32 are what they are; ImageJ takes their unit alone.
+        lines.append(f"vunit={_one_line(scale.intensity_unit or '')}")
     if scale.frame_interval_s is not None:
         lines.append(f"finterval={scale.frame_interval_s!r}")
     lines.append("loop=false")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,3 +184,21 @@ def test_unfinished_run_of_that_name_is_not_trampled_on(tmp_path: Path, export: 
     with pytest.raises(ExportError, match="unfinished"):
         export("b.tif")
     assert partial_path(tmp_path / "b.tif").read_bytes() == b"precious"
+
+
+def test_other_programs_open_a_stack_with_the_contrast_asked_for(tmp_path: Path, export: Export) -> None:
+    export("b.tif", dtype="uint16", levels=(50.0, 200.0))
+    export("c.tif", levels=(50.0, 200.0))
+    export("d.tif")
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        tags = file.imagej_metadata or {}
+    # ImageJ keeps stored numbers there; its line makes values of them.
+    assert tags["min"] * tags["c1"] + tags["c0"] == pytest.approx(50.0)
+    assert tags["max"] * tags["c1"] + tags["c0"] == pytest.approx(200.0)
+    with tifffile.TiffFile(tmp_path / "c.tif") as file:
+        tags = file.imagej_metadata or {}
+    assert (tags["min"], tags["max"]) == (50.0, 200.0)
+    with tifffile.TiffFile(tmp_path / "d.tif") as file:
+        tags = file.imagej_metadata or {}
+    assert 60 < tags["min"] < 90
+    assert 160 < tags["max"] < 200
