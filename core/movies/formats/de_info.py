@@ -52,19 +52,38 @@ def of_movie(path: str, frames: int, height: int, width: int) -> Facts:
     frames, height, width : int
         As its header promises.
     """
-    place = _info_of(Path(path))
-    text = None if place is None else read_text(place)
-    if place is None or text is None:
+    place, values = _values(path)
+    if place is None:
         return Facts()
-    values = parse(text)
-    if "Image Size X (pixels)" not in values and "Frames Per Second" not in values:
-        # Some other program's text.
-        return Facts()
-    size = (values.get("Image Size Y (pixels)"), values.get("Image Size X (pixels)"))
-    if size not in ((str(height), str(width)), (str(width), str(height)), (None, None)):
-        said = f"{place.name} tells of frames of {size[0]} x {size[1]} px and was not used"
+    if not _fits(values, height, width):
+        size = " x ".join(values[f"Image Size {axis} (pixels)"] for axis in "YX")
+        said = f"{place.name} tells of frames of {size} px and was not used"
         return Facts(issues=(Issue(level="info", code="sidecar", text=said),))
     return _facts(values, frames, place.name)
+
+
+def unsigned_bytes(path: str, height: int, width: int) -> bool:
+    """Whether bytes of a movie count from 0 to 255, which an MRC header can't say."""
+    place, values = _values(path)
+    counted = values.get("Image Processing - Mode", "").startswith("Counting")
+    kind = values.get(f"Autosave {'Counted' if counted else 'Integrated'} Movie Pixel Format")
+    return place is not None and kind == "uint8" and _fits(values, height, width)
+
+
+def _values(path: str) -> tuple[Path | None, dict[str, str]]:
+    """The info file of a movie and what it says; None if there is none, or if it is some other program's text."""
+    place = _info_of(Path(path))
+    text = None if place is None else read_text(place)
+    values = parse(text or "")
+    if "Image Size X (pixels)" not in values and "Frames Per Second" not in values:
+        return None, {}
+    return place, values
+
+
+def _fits(values: dict[str, str], height: int, width: int) -> bool:
+    """Whether the file tells of frames of this size, either way round: they may have been turned."""
+    size = tuple(values.get(f"Image Size {axis} (pixels)") for axis in "YX")
+    return None in size or size in ((str(height), str(width)), (str(width), str(height)))
 
 
 def _facts(values: dict[str, str], frames: int, name: str) -> Facts:
@@ -76,10 +95,9 @@ def _facts(values: dict[str, str], frames: int, name: str) -> Facts:
     exposure = _nanoseconds(values, "Frame Exposure Time (nanoseconds)") or interval
     voltage = positive(values.get("Instrument Accelerating Voltage (V)"))
     scan = _scan(values, frames)
-    pixels = (
-        positive(values.get("Specimen Pixel Size Y (nanometers)")),
-        positive(values.get("Specimen Pixel Size X (nanometers)")),
-    )
+    # The microscope tells a camera length in diffraction only.
+    length = positive(values.get("Instrument Project Camera Length (centimeters)"))
+    diffraction = scan is not None or length is not None
     stamp = positive(values.get("Timestamp (seconds since Epoch)"))
     issues: tuple[Issue, ...] = ()
     if scan is not None:
@@ -87,22 +105,33 @@ def _facts(values: dict[str, str], frames: int, name: str) -> Facts:
         issues = (Issue(level="warning", code="scan", text=text),)
     return Facts(
         # Of a scan, the size is the step between its positions.
-        pixel_size=None if scan is not None or None in pixels else _both(pixels),
+        pixel_size=None if diffraction else _pair(values, "Specimen Pixel Size {} (nanometers)"),
         frame_interval_s=None if interval is None else interval * added,
         exposure_s=None if exposure is None else exposure * added,
+        counts_per_electron=_gain(values),
         voltage_kv=None if voltage is None else voltage / 1000,
-        magnification=None if scan is not None else positive(values.get("Instrument Project Magnification")),
+        magnification=None if diffraction else positive(values.get("Instrument Project Magnification")),
         detector=_camera(values),
         date=iso(stamp),
         scanned=False,
-        diffraction=True if scan is not None else None,
+        diffraction=True if diffraction else None,
+        pixel_inverse=None if scan is not None else _pair(values, "Diffraction Pixel Size {}"),
         issues=issues,
         tags={name: dict(values)},
     )
 
 
-def _both(pixels: tuple[float | None, float | None]) -> tuple[float, float]:
-    return (pixels[0] or 0.0, pixels[1] or 0.0)
+def _pair(values: dict[str, str], key: str) -> tuple[float, float] | None:
+    along_y, along_x = (positive(values.get(key.format(axis))) for axis in "YX")
+    return None if along_y is None or along_x is None else (along_y, along_x)
+
+
+def _gain(values: dict[str, str]) -> float | None:
+    """Counts an electron makes; it is told for pixels of the sensor itself, and for frames that were not counted."""
+    binned = any(values.get(f"{kind}Binning {axis}", "1") != "1" for kind in ("", "Hardware ") for axis in "XY")
+    if binned or values.get("Image Processing - Mode") != "Integrating":
+        return None
+    return positive(values.get("ADUs Per Electron") or values.get("ADUs Per Electron Bin1x"))
 
 
 def _nanoseconds(values: dict[str, str], key: str) -> float | None:

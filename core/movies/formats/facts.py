@@ -26,6 +26,8 @@ class Facts:
         In nm along y and x.
     diffraction : bool or None
         The frames are diffraction patterns: a pixel size in nm is not theirs.
+    pixel_inverse : tuple of float or None
+        Their own, in 1/nm along y and x.
     issues, tags
         What the user should know, and everything that was found, under the name of where it was found.
     """
@@ -43,6 +45,7 @@ class Facts:
     dose_e_per_a2: float | None = None
     start_unix_s: float | None = None
     diffraction: bool | None = None
+    pixel_inverse: tuple[float, float] | None = None
     issues: tuple[Issue, ...] = ()
     tags: Mapping[str, Any] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,8 @@ def _header(file: RandomAccessFile) -> Header:
 
 def _entries(file: RandomAccessFile) -> list[Entry]:
     header = _header(file)
+    if header.mode == 0 and header.signed_bytes and de_info.unsigned_bytes(file.path, header.height, header.width):
+        header = replace(header, signed_bytes=False)
     info = DatasetInfo(
         key="0",
         title=next((label for label in header.labels if label), ""),
@@ -209,6 +211,8 @@ def _pixel(header: Header, facts: Facts) -> tuple[tuple[float, float] | None, st
     """The size of a pixel: the header's, unless it is 1 angstrom, which also stands for "unknown"."""
     size, unit = pixel((header.pixel_y, "A"), (header.pixel_x, "A"))
     other = facts.pixel_size
+    if facts.diffraction and facts.pixel_inverse is not None:
+        return facts.pixel_inverse, "1/nm", ()
     if facts.diffraction:
         text = "the frames are diffraction patterns, whose pixels have no size in nm"
         return None, None, (Issue(level="info", code="diffraction", text=text),)

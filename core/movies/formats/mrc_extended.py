@@ -87,7 +87,7 @@ def read_extended(file: RandomAccessFile, kind: bytes, order: str, start: int, s
     """
     if kind in (b"FEI1", b"FEI2") and size >= 768:
         blocks = _blocks(file, order, start, size, frames)
-    elif kind in (b"AGAR", b"FEI\x00", bytes(4)) and size >= _OLD_ROOM:
+    elif kind in (b"AGAR", b"FEI\x00", bytes(4)) and size == _OLD_ROOM:
         blocks = _old_blocks(file, order, start, size, frames)
     else:
         return Facts()
@@ -118,9 +118,11 @@ def _old_blocks(file: RandomAccessFile, order: str, start: int, size: int, frame
         numbers = struct.unpack(order + "32f", file.read(start + place * _OLD_BYTES, _OLD_BYTES))
         blocks.append({name: float(numbers[at]) for name, at in _OLD})
     first = blocks[0] if blocks else {}
-    # Nothing names this header, so its values must make sense.
-    sound = _SMALLEST < first.get("pixel_x", 0) < _LARGEST and 1e3 <= first.get("high_tension_v", 0) <= 3e6
-    return blocks if sound else []
+    # Nothing names this header, so its values must make sense; where it ends early, the voltage is 0.
+    voltage, exposure = first.get("high_tension_v", -1), first.get("integration_time_s", -1)
+    known = voltage == 0 or 1e3 <= voltage <= 3e6
+    sound = known and 0 <= exposure < 1e6 and 0 <= first["magnification"] < 1e9
+    return blocks if sound and _SMALLEST < first["pixel_x"] < _LARGEST else []
 
 
 def _facts(blocks: list[dict[str, Any]], frames: int) -> Facts:

@@ -104,13 +104,16 @@ def test_tilt_series_is_said_to_be_one(tmp_path: Path) -> None:
     assert "-40 to 40 degrees" in next(issue.text for issue in meta.issues if issue.code == "tilt-series")
 
 
-def test_older_extended_header_of_fei_is_read_if_it_makes_sense(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("voltage", "told"), [(200_000.0, 200), (0.0, None)])
+def test_older_extended_header_of_fei_is_read_if_it_makes_sense(
+    tmp_path: Path, voltage: float, told: float | None
+) -> None:
     numbers = [0.0] * 32
-    numbers[8], numbers[11], numbers[12], numbers[13] = 0.5, 2e-10, 50_000.0, 200_000.0
+    numbers[8], numbers[11], numbers[12], numbers[13] = 0.5, 2e-10, 50_000.0, voltage
     block = struct.pack("<32f", *numbers)
     meta = _meta(tmp_path / "a.mrc", frames=1, extended=block.ljust(131_072, b"\x00"), cell_nm=_UNKNOWN)
     assert meta.pixel_size == pytest.approx((0.2, 0.2))
-    assert (meta.voltage_kv, meta.magnification, meta.exposure_s) == (200, 50_000, 0.5)
+    assert (meta.voltage_kv, meta.magnification, meta.exposure_s) == (told, 50_000, 0.5)
     meta = _meta(tmp_path / "b.mrc", extended=bytes(131_072), cell_nm=_UNKNOWN)
     assert meta.voltage_kv is None
 
@@ -247,6 +250,50 @@ def test_scan_of_direct_electron_is_said_not_to_be_a_movie_in_time(tmp_path: Pat
     meta = _meta(tmp_path / "a_movie.mrc", frames=6)
     assert "2 x 3" in next(issue.text for issue in meta.issues if issue.code == "scan")
     assert meta.pixel_size is None
+
+
+def test_diffraction_of_direct_electron_is_calibrated_in_inverse_nanometres(tmp_path: Path) -> None:
+    values = {
+        "Instrument Project Camera Length (centimeters)": 80,
+        "Diffraction Pixel Size X": 0.02,
+        "Diffraction Pixel Size Y": 0.03,
+        "Instrument Project Magnification": 5000,
+    }
+    (tmp_path / "a_info.txt").write_text(_info(**values), encoding="utf-8")
+    meta = _meta(tmp_path / "a_movie.mrc")
+    assert (meta.pixel_size, meta.pixel_unit) == ((0.03, 0.02), "1/nm")
+    assert meta.magnification is None
+
+
+@pytest.mark.parametrize(
+    ("values", "gain"),
+    [
+        ({"Image Processing - Mode": "Integrating"}, 51),
+        ({"Image Processing - Mode": "Integrating", "Binning X": 2}, None),
+        ({"Image Processing - Mode": "Integrating", "Hardware Binning Y": 2}, None),
+        ({"Image Processing - Mode": "Counting"}, None),
+        ({}, None),
+    ],
+)
+def test_gain_of_direct_electron_holds_for_frames_as_the_sensor_gave_them(
+    tmp_path: Path, values: dict[str, Any], gain: float | None
+) -> None:
+    (tmp_path / "a_info.txt").write_text(_info(**{"ADUs Per Electron": 51, **values}), encoding="utf-8")
+    assert _meta(tmp_path / "a_movie.mrc").counts_per_electron == gain
+
+
+@pytest.mark.parametrize(("mode", "dtype"), [("Counting", "uint8"), ("Integrating", "int8")])
+def test_counts_of_direct_electron_in_bytes_have_no_sign(tmp_path: Path, mode: str, dtype: str) -> None:
+    values = {
+        "Image Processing - Mode": mode,
+        "Autosave Counted Movie Pixel Format": "uint8",
+        "Autosave Integrated Movie Pixel Format": "uint16",
+    }
+    (tmp_path / "a_info.txt").write_text(_info(**values), encoding="utf-8")
+    write_mrc(tmp_path / "a_movie.mrc", ramp((3, 4, 5), "int8"))
+    with open_movie(tmp_path / "a_movie.mrc") as movie:
+        assert movie.dtype.name == dtype
+        assert movie.frame(0).dtype.name == dtype
 
 
 def test_some_other_text_beside_a_movie_is_ignored(tmp_path: Path) -> None:
