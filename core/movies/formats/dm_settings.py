@@ -61,7 +61,7 @@ def known(tree: TagTree, image: str, axes: Sequence[int], frames: int, declared:
         "frame_interval_s": interval if interval is not None else even,
         "times": None if times is None or even is not None else times[:frames],
         "segments": () if times is None else segments_of(frames, times[:frames]),
-        "exposure_s": exposure,
+        "exposure_s": _of_one_frame(exposure, interval, declared),
         # A scanning detector has a black level and excess noise: its "electrons" are not counted ones.
         "counts_per_electron": 1 / scale if electrons and scale is not None and scale > 0 and not scanned else None,
         # No electron fell where the calibration gives none; a scan's origin of zero is but the one it was made with.
@@ -169,6 +169,9 @@ def _magnification(tree: TagTree, tags: Sequence[str]) -> float | None:
 def _exposure(tree: TagTree, tags: Sequence[str]) -> float | None:
     for prefix in tags:
         for name in (
+            # Of one frame, where a camera divides its exposure into many.
+            "Acquisition.Frame.Sequence.Frame Exposure (s)",
+            "Acquisition.Parameters.High Level.Frame Exposure",
             "Acquisition.Parameters.High Level.Exposure (s)",
             "Acquisition.Parameters.Detector.exposure (s)",
             "DataBar.Exposure Time (s)",
@@ -180,6 +183,17 @@ def _exposure(tree: TagTree, tags: Sequence[str]) -> float | None:
         if value is not None and value < _LONGEST_FRAME_S * 1e9:
             return value * 1e-9
     return None
+
+
+def _of_one_frame(exposure: float | None, interval: float | None, frames: int) -> float | None:
+    """The exposure of a frame, where the camera may have noted that of the whole movie.
+
+    No frame is exposed for longer than until the next one: an exposure that lasts as long as all frames together was
+    divided among them; any other longer one is not understood.
+    """
+    if exposure is None or interval is None or exposure <= 1.01 * interval:
+        return exposure
+    return interval if math.isclose(exposure, frames * interval, rel_tol=0.1) else None
 
 
 def _plane_times(tree: TagTree, image: str, declared: int) -> tuple[float, ...] | None:

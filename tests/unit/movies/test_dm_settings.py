@@ -260,3 +260,28 @@ def test_settings_of_the_images_that_a_stack_was_built_from_are_its_own(tmp_path
     }
     meta = _meta(tmp_path, {"source": {"Tags at creation": inner}})
     assert (meta.voltage_kv, meta.magnification, meta.detector, meta.scanned) == (200, 2e5, "DigiScan ADF", True)
+
+
+@pytest.mark.parametrize(
+    ("total", "frames", "exposure"),
+    [
+        # The interval is 0.1 s.
+        (0.08, 3, 0.08),
+        (0.1, 3, 0.1),
+        # An exposure divided into frames.
+        (0.3, 3, 0.1),
+        (4.0, 40, 0.1),
+        # Neither of a frame nor of all.
+        (1.0, 3, None),
+    ],
+)
+def test_exposure_of_the_whole_movie_is_not_taken_for_that_of_a_frame(
+    tmp_path: Path, total: float, frames: int, exposure: float | None
+) -> None:
+    tags = {"Acquisition": {"Parameters": {"High Level": {"Exposure (s)": total}}}}
+    assert _meta(tmp_path, tags, frames).exposure_s == exposure
+
+
+def test_exposure_of_a_frame_goes_before_that_of_the_movie(tmp_path: Path) -> None:
+    high = {"Exposure (s)": 4.0, "Frame Exposure": 0.05}
+    assert _meta(tmp_path, {"Acquisition": {"Parameters": {"High Level": high}}}, 40).exposure_s == 0.05
