@@ -99,9 +99,10 @@ def _entry(file: RandomAccessFile) -> Entry:
 class NumberedSource:
     """Frames that are files; a few are kept open."""
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], height: int, width: int) -> None:
         self._folder = folder
         self._names = names
+        self._size = (height, width)
         self._lock = threading.Lock()
         self._open: OrderedDict[int, Opened] = OrderedDict()
         self._closed = False
@@ -110,11 +111,14 @@ class NumberedSource:
         """A part of the image; raises if it is none, or is of another shape."""
         opened = self._take(index)
         try:
-            if opened.meta.frames != 1:
-                raise Malformed.about(opened.meta.path, f"The file holds {opened.meta.frames} images, not one.")
-            if rows.stop > opened.meta.height or columns.stop > opened.meta.width:
-                shape = f"{opened.meta.height} x {opened.meta.width} px"
-                raise Malformed.about(opened.meta.path, f"This image is {shape}, smaller than the first one.")
+            frames, *size = opened.meta.shape
+            if frames != 1:
+                raise Malformed.about(opened.meta.path, f"The file holds {frames} images, not one.")
+            if tuple(size) != self._size:
+                what = (
+                    f"This image is {size[0]} x {size[1]} px, where the first one is {self._size[0]} x {self._size[1]}."
+                )
+                raise Malformed.about(opened.meta.path, what)
             return opened.source.read(0, rows, columns)
         finally:
             self._give_back(index, opened)
@@ -192,7 +196,16 @@ def _open(folder: Path, run: Run) -> Opened:
         meta = _meta(folder, run, image.meta)
     finally:
         image.source.close()
-    return Opened(meta, NumberedSource(folder, run.names), image.tags)
+    source = NumberedSource(folder, run.names, meta.height, meta.width)
+    return Opened(meta, source, lambda: _tags(folder / run.names[0]))
+
+
+def _tags(path: Path) -> dict[str, Any]:
+    image = open_image(path)
+    try:
+        return image.tags() if image.tags is not None else {}
+    finally:
+        image.source.close()
 
 
 def _meta(folder: Path, run: Run, first: MovieMeta) -> MovieMeta:
