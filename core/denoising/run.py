@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from core.movies.writers import MovieWriter, create_writer, partial_path
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, Notice
 
 __all__ = ["KeptDraft", "denoise_movie", "draft", "estimate"]
+
+_LOOK_AGAIN_S = 10.0
+_POLL_S = 0.05
 
 
 def denoise_movie(request: DenoiseRequest, store: ModelStore, context: RunContext) -> DenoiseResult:
@@ -101,12 +106,10 @@ def _check_what_is_there(run: Run, writer: MovieWriter, told: Told) -> None:
 
 def _tell_of_changes(request: DenoiseRequest, movie: Movie, told: Told) -> None:
     """Look at the source again: tell if it has grown, or was changed, while it was read."""
-    try:
-        with open_movie(request.source, request.dataset) as now:
-            frames, fingerprint = now.meta.frames, now.meta.fingerprint
-    except MovieError:
-        # It is gone, but all its frames have been read.
+    now = _look_again(request, told.context)
+    if now is None:
         return
+    frames, fingerprint = now
     if frames > movie.meta.frames:
         if request.frames.stop is None and not any(notice.code == "grown" for notice in told.notices):
             text = (
@@ -117,6 +120,26 @@ def _tell_of_changes(request: DenoiseRequest, movie: Movie, told: Told) -> None:
     elif fingerprint != movie.meta.fingerprint:
         text = "The movie was changed while it was denoised; the result may mix old and new frames. Run it again."
         told.tell(Notice(level="warning", code="source-changed", text=text))
+
+
+def _look_again(request: DenoiseRequest, context: RunContext) -> tuple[int, str] | None:
+    """Return frames and fingerprint of the source as it is now; None if it is gone: its frames have been read.
+
+    A drive that hangs must not keep a finished result from its name: it is waited for a little, then left behind.
+    """
+    found: list[tuple[int, str]] = []
+
+    def look() -> None:
+        with contextlib.suppress(MovieError), open_movie(request.source, request.dataset) as movie:
+            found.append((movie.meta.frames, movie.meta.fingerprint))
+
+    thread = threading.Thread(target=look, name="denoise-look-again", daemon=True)
+    thread.start()
+    end = time.monotonic() + _LOOK_AGAIN_S
+    while thread.is_alive() and time.monotonic() < end:
+        context.check()
+        thread.join(_POLL_S)
+    return found[0] if found else None
 
 
 def _open_list(output: Path) -> FrameList:

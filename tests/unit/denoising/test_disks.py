@@ -8,16 +8,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.denoising import run
 from core.denoising.context import Cancelled
 from core.denoising.errors import DenoiseError
 from core.denoising.run import denoise_movie
 from core.movies import files, open_movie
-from core.movies.errors import MovieError
+from core.movies.errors import MovieError, Unreadable
 from core.movies.writers import read_provenance
 from core.protocol.denoise import FrameRange
 
@@ -174,6 +176,20 @@ def test_a_movie_that_is_gone_at_the_end_is_no_error(source, store):
         pytest.skip("Windows keeps an open file from being removed")
     result = denoise_movie(asked(source), store, AtFrame(7, source.unlink))
     assert result.frames == 8
+
+
+def test_a_drive_that_hangs_at_the_end_does_not_keep_the_result(source, store, monkeypatch):
+    over = threading.Event()
+
+    def hangs(path, dataset=None):
+        over.wait()
+        raise Unreadable.about(path, "The drive is gone.")
+
+    monkeypatch.setattr(run, "open_movie", hangs)
+    monkeypatch.setattr(run, "_LOOK_AGAIN_S", 0.1)
+    result = denoise_movie(asked(source), store, Listener())
+    over.set()
+    assert Path(result.output).exists()
 
 
 def test_a_range_that_was_asked_for_is_not_said_to_have_grown(source, store):
