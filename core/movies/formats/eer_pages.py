@@ -20,6 +20,7 @@ _ACQUISITION, _FRAME, _SKIP, _HORIZONTAL, _VERTICAL = 65001, 65002, 65007, 65008
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_TAGS = 256
+_PAGE_BYTES = 1024
 _LARGEST_SIDE = 1 << 14
 _LARGEST_XML = 1 << 20
 
@@ -74,10 +75,11 @@ class EventFile:
 
 @dataclass(frozen=True)
 class _Tag:
-    """A tag's type, how many values it has, and where they are."""
+    """A tag's type, how many values it has, and these themselves if they are short, or where they are."""
 
     kind: int
     count: int
+    inline: bytes
     at: int
 
 
@@ -103,18 +105,19 @@ class _Pages:
         Malformed
             It lies, or reaches, outside the file.
         """
-        (count,) = struct.unpack(self._order + "Q", self._file.read(offset, 8))
+        # One read is enough for a page of usual length: on a network drive each costs a round trip.
+        raw = self._file.read(offset, max(8, min(_PAGE_BYTES, self._file.size - offset)))
+        (count,) = struct.unpack_from(self._order + "Q", raw)
         if not 0 < count <= _MOST_TAGS:
             raise Malformed.about(self._file.path, f"A page of the EER file claims {count} tags.")
-        raw = self._file.read(offset + 8, 20 * count + 8)
+        if 20 * count + 16 > len(raw):
+            raw = self._file.read(offset, 20 * count + 16)
         tags = {}
         for k in range(count):
-            code, kind, values = struct.unpack_from(self._order + "HHQ", raw, 20 * k)
-            at = offset + 8 + 20 * k + 12
-            if values * _SIZES.get(kind, 1) > 8:
-                (at,) = struct.unpack_from(self._order + "Q", raw, 20 * k + 12)
-            tags[code] = _Tag(kind, values, at)
-        (following,) = struct.unpack_from(self._order + "Q", raw, 20 * count)
+            code, kind, values, at = struct.unpack_from(self._order + "HHQQ", raw, 8 + 20 * k)
+            short = values * _SIZES.get(kind, 1) <= 8
+            tags[code] = _Tag(kind, values, raw[20 * k + 20 : 20 * k + 28] if short else b"", at)
+        (following,) = struct.unpack_from(self._order + "Q", raw, 8 + 20 * count)
         return tags, following
 
     def number(self, tags: dict[int, _Tag], code: int, default: int | None = None) -> int:
@@ -125,7 +128,9 @@ class _Pages:
             if default is None:
                 raise Malformed.about(self._file.path, f"A page of the EER file lacks the tag {code}.")
             return default
-        return int(struct.unpack(self._order + kind, self._file.read(tag.at, _SIZES[tag.kind]))[0])
+        size = _SIZES[tag.kind]
+        raw = tag.inline[:size] or self._file.read(tag.at, size)
+        return int(struct.unpack(self._order + kind, raw)[0])
 
     def stream(self, tags: dict[int, _Tag]) -> tuple[int, int]:
         """Where the only strip of a page lies."""
@@ -140,7 +145,7 @@ class _Pages:
         if tag is None or tag.kind not in (1, 2, 7) or not 8 < tag.count <= _LARGEST_XML:
             return {}, {}
         try:
-            text = self._file.read(tag.at, tag.count)
+            text = tag.inline or self._file.read(tag.at, tag.count)
         except MovieError:
             return {}, {}
         return _items(text)
