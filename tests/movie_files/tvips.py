@@ -27,6 +27,7 @@ def write_tvips(
     binning: int = 1,
     frame_header: int = 108,
     temperatures: Sequence[float] | None = None,
+    scan: Sequence[tuple[int, int]] | None = None,
     stem: str = "rec_",
 ) -> Path:
     """Write ``rec_000.tvips`` and the parts behind it.
@@ -39,7 +40,7 @@ def write_tvips(
         uint8 or uint16.
     parts : sequence of int
         Frames of each part; all in one by default.
-    version, times, modes, magnifications, temperatures
+    version, times, modes, magnifications, temperatures, scan
         Of the frames' headers; times in s since 1970.
     pixel_nm, magnification, voltage, binning, frame_header
         Of the stream's header.
@@ -66,6 +67,7 @@ def write_tvips(
                 fields += struct.pack("<I", modes[frame] if modes is not None else 1)
                 fields += struct.pack("<5fI", 0, 0, 0, 0, 0, 0)
                 fields += struct.pack("<f", temperatures[frame] if temperatures is not None else 25.0)
+                fields += struct.pack("<5f", 0, 0, 0, *(scan[frame] if scan is not None else (0, 0)))
                 stream.write(fields.ljust(size, b"\x00")[:size])
                 stream.write(pixels[frame].astype(pixels.dtype.newbyteorder("<")).tobytes())
                 frame += 1

@@ -274,6 +274,10 @@ class _FrameHeaders:
             breaks[high] = "the magnification changed" if same_mode else "the mode changed"
         return breaks
 
+    def scanned(self) -> bool:
+        """Whether the beam was at different places in the frames that were looked at."""
+        return len({(fields.get("scan_x"), fields.get("scan_y")) for fields in self._seen.values()}) > 1
+
     def _setting(self, frame: int) -> tuple[float | None, float | None]:
         fields = self.of(frame)
         return fields.get("mode"), fields.get("magnification")
@@ -288,6 +292,9 @@ def _meta(stream: Stream, info: DatasetInfo, joined: JoinedFiles) -> MovieMeta:
         stamped = read_stamps(headers.time, frames, 1e-3, breaks)
     first = headers.of(0)
     size, unit, issues = _pixel(header, first)
+    if headers.scanned():
+        text = "the frames belong to the positions of a scan (4D-STEM), not to moments in time"
+        issues = (*issues, Issue(level="warning", code="scan", text=text))
     truncated = sum(issue.code == "truncated" for issue in stream.issues)
     return MovieMeta(
         path=str(stream.paths[0]),

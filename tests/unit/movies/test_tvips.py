@@ -107,6 +107,11 @@ def test_change_to_diffraction_parts_the_movie(tmp_path: Path) -> None:
         assert [(part.start, part.reason) for part in movie.meta.segments] == [(0, ""), (2, "the mode changed")]
 
 
+def test_scan_is_said_not_to_be_a_movie_in_time(tmp_path: Path) -> None:
+    with open_movie(write_tvips(tmp_path, ramp((4, 3, 4)), scan=[(0, 0), (0, 1), (1, 0), (1, 1)])) as movie:
+        assert [issue.code for issue in movie.meta.issues] == ["scan"]
+
+
 def test_pixel_of_the_camera_becomes_that_at_the_specimen(tmp_path: Path) -> None:
     with open_movie(write_tvips(tmp_path, ramp((2, 3, 4)), pixel_nm=15500, magnification=50_000)) as movie:
         assert movie.meta.pixel_size == pytest.approx((0.31, 0.31))
