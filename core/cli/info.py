@@ -64,7 +64,7 @@ def show_info(options: InfoOptions) -> None:
         if options.json:
             print_json(_document(found, options))
             return
-        datasets = list_datasets(options.file)
+        datasets = list_datasets(options.file, options.dataset)
     out = stdout()
     _print_meta(out, found, datasets)
     for column in found.columns:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.movies.errors import Malformed, NoSuchDataset, NotAMovie, Unsupported, unreadable
+from core.movies.errors import Malformed, MovieError, NoSuchDataset, NotAMovie, Unsupported, unreadable
 from core.movies.files import RandomAccessFile
 from core.movies.format import HEAD_BYTES, Entry, FolderFormat, Format, Opened
 from core.movies.formats import (
@@ -77,13 +77,16 @@ def _folder_entries(folder: Path) -> list[Entry]:
     raise unreadable(folder, IsADirectoryError(str(folder)))
 
 
-def list_datasets(path: str | Path) -> tuple[DatasetInfo, ...]:
+def list_datasets(path: str | Path, dataset: str | None = None) -> tuple[DatasetInfo, ...]:
     """What a file holds: images, series, detectors, and what is no movie with the reason.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file, or the folder of a movie that is many files.
+    dataset : str, optional
+        A layout that the user typed (`RawLayout`) is listed first, and then it does not matter whether the file holds
+        anything by itself.
 
     Returns
     -------
@@ -98,7 +101,13 @@ def list_datasets(path: str | Path) -> tuple[DatasetInfo, ...]:
     if _is_folder(path):
         return tuple(entry.info for entry in _folder_entries(Path(path)))
     with RandomAccessFile(path) as file:
-        return tuple(entry.info for entry in _entries(file, _format_of(file)))
+        if dataset is None or not raw.is_key(dataset):
+            return tuple(entry.info for entry in _entries(file, _format_of(file)))
+        typed = raw.entry(file, dataset).info
+        try:
+            return (typed, *(entry.info for entry in _entries(file, _format_of(file))))
+        except MovieError:
+            return (typed,)
 
 
 def open_movie(path: str | Path, dataset: str | None = None) -> Movie:

@@ -217,7 +217,8 @@ class Answers:
             if not self._movies.is_open(*key):
                 self._movies.forget(request.path)
             movie = self._movies.get(*key)
-            known = (stamp, Described(id=request.id, meta=movie.meta, datasets=list_datasets(request.path)))
+            datasets = list_datasets(request.path, request.dataset)
+            known = (stamp, Described(id=request.id, meta=movie.meta, datasets=datasets))
         self._described[key] = known
         while len(self._described) > _MOST_DESCRIBED:
             self._described.popitem(last=False)

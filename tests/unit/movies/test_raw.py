@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.movies import MovieError, NoSuchDataset, Truncated, open_movie
+from core.movies import MovieError, NoSuchDataset, Truncated, list_datasets, open_movie
 from core.movies.formats import raw
 from core.protocol.raw_layout import PIXEL_TYPES, RawLayout, raw_key
 from tests.movie_files import ramp, write_dm4
@@ -119,3 +119,13 @@ def test_layout_reads_a_file_of_any_format(tmp_path: Path) -> None:
     assert "uint16" in caught.value.info.advice
     with open_movie(path, raw_key(16, 16, "uint16", offset=start)) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels[:4])
+
+
+def test_typed_layout_is_listed_before_what_the_file_holds_by_itself(tmp_path: Path) -> None:
+    key = raw_key(3, 5, "uint16")
+    headless = tmp_path / "a.dat"
+    headless.write_bytes(ramp((4, 3, 5)).tobytes())
+    assert [(info.key, info.shape) for info in list_datasets(headless, key)] == [(key, (4, 3, 5))]
+    path = write_dm4(tmp_path / "a.dm4", ramp((4, 3, 5)))
+    assert [info.key for info in list_datasets(path, key)] == [key, "1"]
+    assert [info.key for info in list_datasets(path, "1")] == ["1"]

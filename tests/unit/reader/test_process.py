@@ -149,9 +149,9 @@ def test_unexpected_failure_is_answered_and_the_reader_goes_on(start: Any, tmp_p
     program = (
         "import core.reader.answers as answers\n"
         "old = answers.list_datasets\n"
-        "def fail(path):\n"
+        "def fail(path, dataset=None):\n"
         "    if 'bad' in path: raise ZeroDivisionError('a mistake of ours')\n"
-        "    return old(path)\n"
+        "    return old(path, dataset)\n"
         "answers.list_datasets = fail\n" + _START
     )
     bad = str(write_mrc(tmp_path / "bad.mrc", ramp((3, 4, 5))))
