@@ -44,7 +44,7 @@ def found_in(file: RandomAccessFile, container: Container) -> list[Found] | None
     version = read_json(text(container.value("Version")))
     if not images and not (spectra and version.get("format") == "Velox"):
         return None
-    names = _names(container)
+    names, recorded = _names(container)
     found = []
     for path in images:
         layout = layout_of(container.dataset(path), path)
@@ -52,15 +52,20 @@ def found_in(file: RandomAccessFile, container: Container) -> list[Found] | None
         title = names.get(f"/{frames.group}") or frames.detector(container) or frames.group.rsplit("/", 1)[-1]
         roles = Axes(0, 1, 2) if len(layout.shape) == 3 else None
         found.append(Found(layout, NAME, title, (), roles, None, frames.known, frames.tags))
+    # What was recorded comes before what Velox computed from it, movies before images.
+    found.sort(
+        key=lambda item: (f"/{item.layout.path.removesuffix('/Data')}" not in recorded, -sum(item.layout.shape[2:]))
+    )
     for path in spectra:
         kind = path.split("/")[1]
         found.append(Found(layout_of(container.dataset(path), path), NAME, kind, refusal=_EDS))
     return found
 
 
-def _names(container: Container) -> dict[str, str]:
-    """What the operations and displays call the data that they show, by path."""
+def _names(container: Container) -> tuple[dict[str, str], set[str]]:
+    """What the operations and displays call the data that they show, by path; and which come from a detector."""
     names: dict[str, str] = {}
+    recorded: set[str] = set()
     # What is computed (DPC, sums) is named by its operation or by its display, detectors by both.
     for place, keys in (
         ("Operations/", ("detector", "cameraName", "mathematicsMode")),
@@ -75,7 +80,8 @@ def _names(container: Container) -> dict[str, str]:
             data = told.get("dataPath")
             if isinstance(data, str) and label is not None:
                 names.setdefault(data, unquote(label))
-    return names
+                recorded |= {data} if told.get("detector") or told.get("cameraName") else set()
+    return names, recorded
 
 
 @dataclass

@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import posixpath
 import struct
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -194,13 +196,23 @@ class External:
 class Tree:
     """What a walk found: groups and datasets by path, each with its address in the file, and links to other files.
 
+    `aliases` gives the path under which an object is listed for its other paths, where these lie in the same file;
     `complete` tells that no bound was met.
     """
 
     groups: dict[str, int]
     datasets: dict[str, int]
     externals: tuple[External, ...]
+    aliases: dict[str, str]
     complete: bool
+
+    def dataset(self, path: str) -> str | None:
+        """The path under which a dataset is listed; None if there is none."""
+        for _ in range(4):
+            if path in self.datasets:
+                return path
+            path = self.aliases.get(path, "")
+        return None
 
 
 class Container:
@@ -335,20 +347,22 @@ def _walk(container: h5py.File) -> Tree:
     groups: dict[str, int] = {}
     datasets: dict[str, int] = {}
     externals: list[External] = []
-    seen: set[Any] = set()
+    aliases: dict[str, str] = {}
+    seen: dict[Any, str] = {}
     complete = True
-    waiting: list[tuple[str, int]] = [("", 0)]
+    waiting: deque[tuple[str, int]] = deque([("", 0)])
     while waiting:
-        path, depth = waiting.pop(0)
+        path, depth = waiting.popleft()
         if len(groups) + len(datasets) >= _MOST_OBJECTS or depth > _DEEPEST:
             complete = False
             continue
         with suppress(*_H5PY_ERRORS):
             thing = h5py.h5o.open(container.id, path.encode() or b"/")
             info = h5py.h5o.get_info(thing)
-            if (info.fileno, info.addr) in seen:
+            first = seen.setdefault((info.fileno, info.addr), path)
+            if first != path:
+                aliases[path] = first
                 continue
-            seen.add((info.fileno, info.addr))
             if isinstance(thing, h5py.h5d.DatasetID):
                 datasets[path] = int(info.addr)
             elif isinstance(thing, h5py.h5g.GroupID):
@@ -356,14 +370,27 @@ def _walk(container: h5py.File) -> Tree:
                 names = _links(thing)
                 complete = complete and len(names) < _MOST_LINKS
                 for name in names:
-                    kind = thing.links.get_info(name).type
-                    below = f"{path}/{name.decode('utf-8', 'surrogateescape')}" if path else name.decode("utf-8")
+                    below = _below(path, name)
+                    kind = thing.links.get_info(name).type if below is not None else None
+                    if below is None or kind is None:
+                        continue
                     if kind == h5py.h5l.TYPE_HARD:
                         waiting.append((below, depth + 1))
+                    elif kind == h5py.h5l.TYPE_SOFT:
+                        target = thing.links.get_val(name).decode("utf-8", "replace")
+                        aliases[below] = posixpath.normpath(posixpath.join("/", path, target)).strip("/")
                     elif kind == h5py.h5l.TYPE_EXTERNAL:
                         target = thing.links.get_val(name)[0].decode("utf-8", "replace")
                         externals.append(External(below, target))
-    return Tree(groups, datasets, tuple(externals), complete)
+    return Tree(groups, datasets, tuple(externals), aliases, complete)
+
+
+def _below(path: str, name: bytes) -> str | None:
+    """The path of what a group holds; None where it could not be asked for by its name."""
+    shown = name.decode("utf-8", "replace")
+    if shown.encode() != name or "/" in shown:
+        return None
+    return f"{path}/{shown}" if path else shown
 
 
 def _links(group: Any) -> list[bytes]:

@@ -15,7 +15,7 @@ from core.movies.files import RandomAccessFile
 from core.movies.formats import hdf5_filters, refusals
 from core.movies.formats.hdf5_filters import Filter
 
-# One chunk is held in memory as a whole, stored and decoded.
+# A packed chunk is held in memory as a whole, stored and decoded.
 _LARGEST_CHUNK = 512 << 20
 _MOST_CHUNKS = 2_000_000
 _MOST_DIMENSIONS = 8
@@ -118,7 +118,7 @@ def _stored(dataset: Any, path: str, shape: tuple[int, ...], dtype: np.dtype[Any
     chunks = tuple(int(size) for size in dataset.chunks)
     filters = tuple(_filter(plist, place) for place in range(min(plist.get_nfilters(), 32)))
     found = Layout(path, shape, dtype, "chunked", 0, chunks, filters, fill.tobytes())
-    if min(chunks) < 1 or found.chunk_bytes > _LARGEST_CHUNK:
+    if min(chunks) < 1 or (filters and found.chunk_bytes > _LARGEST_CHUNK):
         refusal = f"Its chunks claim {found.chunk_bytes} bytes each, too much to be held in memory."
         return Layout(path, shape, dtype, refusal=refusal)
     if as_numpy and hdf5_filters.known(filters):

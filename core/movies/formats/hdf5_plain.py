@@ -22,22 +22,22 @@ _COLOUR_CLASSES = {"IMAGE_TRUECOLOR", "IMAGE_INDEXED"}
 def found_in(container: Container) -> list[Found]:
     """All datasets of two and more axes, those that a NeXus file marks as its signal first."""
     matlab = _is_matlab(container)
+    signals = _signals(container)
     found = []
     for path in container.tree.datasets:
         shape = container.dataset(path).shape
         if shape is None or len(shape) < 2 or sum(size >= _SMALLEST_SIDE for size in shape) < 2:
             continue
-        found.append(_found(container, path, matlab))
+        found.append(_found(container, path, matlab, signals.get(path, path)))
         if len(found) >= _MOST_LISTED:
             break
-    signals = _signals(container)
     # Movies before images, both before what is refused; of several, the largest is what the file is about.
     return sorted(found, key=lambda item: (item.layout.path not in signals, _rank(item), -math.prod(item.layout.shape)))
 
 
 def found_at(container: Container, path: str) -> Found:
     """One dataset."""
-    return _found(container, path, _is_matlab(container))
+    return _found(container, path, _is_matlab(container), _signals(container).get(path, path))
 
 
 def _rank(found: Found) -> int:
@@ -53,19 +53,25 @@ def _is_matlab(container: Container) -> bool:
     )
 
 
-def _signals(container: Container) -> set[str]:
-    """The datasets that NeXus groups name as their signal."""
-    found = set()
+def _signals(container: Container) -> dict[str, str]:
+    """The datasets that NeXus groups name as their signal, and by which path they do."""
+    found: dict[str, str] = {}
     for path in container.tree.groups:
         told = container.attributes(path) if path else {}
-        signal = f"{path}/{text(told.get('signal'))}" if "NX_class" in told else ""
-        if signal in container.tree.datasets:
-            found.add(signal)
-    # An older way: the dataset itself says so.
-    return found | {path for path in container.tree.datasets if "signal" in container.attributes(path)}
+        if "NX_class" in told and text(told.get("signal")):
+            named = f"{path}/{text(told.get('signal'))}"
+            listed = container.tree.dataset(named)
+            if listed is not None:
+                found.setdefault(listed, named)
+    for path in container.tree.datasets:
+        # An older way: the dataset itself says so.
+        if path not in found and "signal" in container.attributes(path):
+            found[path] = path
+    return found
 
 
-def _found(container: Container, path: str, matlab: bool) -> Found:
+def _found(container: Container, path: str, matlab: bool, named: str) -> Found:
+    """`named` is the path by which a NeXus group calls the dataset: its axes lie beside that."""
     layout = layout_of(container.dataset(path), path)
     told = container.attributes(path)
     properties = read_json(text(told.get("properties")))
@@ -74,10 +80,10 @@ def _found(container: Container, path: str, matlab: bool) -> Found:
         return Found(layout, "HDF5", path, refusal=refusal)
     if "dimensional_calibrations" in properties:
         return _nion(layout, path, properties)
-    kind = "MATLAB" if matlab else "NeXus" if _group_class(container, path) else "HDF5"
+    kind = "MATLAB" if matlab else "NeXus" if _group_class(container, named) else "HDF5"
     if matlab:
         return Found(layout, kind, path, (), _matlab_roles(layout), refusal)
-    axes = _nexus_axes(container, path, layout) or _scale_axes(container, path, layout) or _imagej_axes(told, layout)
+    axes = _nexus_axes(container, named, layout) or _scale_axes(container, path, layout) or _imagej_axes(told, layout)
     return Found(layout, kind, text(told.get("title")) or path, axes, None, refusal)
 
 
@@ -147,7 +153,7 @@ def _nexus_axes(container: Container, path: str, layout: Layout) -> tuple[Axis, 
     told = container.attributes(parent)
     names = told.get("axes")
     if names is None or text(told.get("signal")) not in ("", own):
-        names = container.attributes(path).get("axes")
+        names = container.attributes(container.tree.dataset(path) or "").get("axes")
     if isinstance(names, str):
         names = tuple(names.replace(",", ":").strip("[]").split(":")) if (":" in names or "," in names) else (names,)
     if not isinstance(names, tuple) or len(names) != len(layout.shape):
@@ -155,8 +161,8 @@ def _nexus_axes(container: Container, path: str, layout: Layout) -> tuple[Axis, 
     axes = []
     for name, size in zip(names, layout.shape, strict=True):
         place = f"{parent}/{text(name)}" if parent else text(name)
-        known = place in container.tree.datasets
-        axes.append(_vector(container, place, text(name), size) if known else Axis(text(name).strip(".")))
+        listed = container.tree.dataset(place)
+        axes.append(_vector(container, listed, text(name), size) if listed else Axis(text(name).strip(".")))
     return tuple(axes)
 
 

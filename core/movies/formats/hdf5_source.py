@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.movies.errors import Malformed, Unreadable
 from core.movies.files import RandomAccessFile
@@ -182,27 +183,52 @@ class ChunkReader:
             first, last = max(span.start, place * step), min(span.stop, (place + 1) * step)
             into.append(slice(first - span.start, last - span.start))
             of.append(slice(first - place * step, last - place * step))
-        chunk = self._chunk(at)
-        out[tuple(into)] = self._fill if chunk is None else self._axes.image(chunk)[tuple(of)]
+        found = self._index.find(self._number(at))
+        if found is None:
+            out[tuple(into)] = self._fill
+            return
+        # The slowest axis of the chunk is cut into pieces; which of frames, rows and columns it is depends.
+        axes = (self._axes.frames, self._axes.rows, self._axes.columns)
+        role = axes.index(0) if 0 in axes else None
+        wanted = slice(0, 1) if role is None else of[role]
+        shift = 0 if role is None else into[role].start - wanted.start
+        for start, stop, piece in self._pieces(found, wanted):
+            if role is not None:
+                into[role], of[role] = slice(start + shift, stop + shift), slice(0, stop - start)
+            out[tuple(into)] = self._axes.image(piece)[tuple(of)]
 
-    def _chunk(self, at: tuple[int, int, int]) -> Frame | None:
+    def _number(self, at: tuple[int, int, int]) -> int:
         axes = self._axes
         number = at[1] * self._strides[axes.rows] + at[2] * self._strides[axes.columns]
-        number += 0 if axes.frames is None else at[0] * self._strides[axes.frames]
-        found = self._index.find(number)
-        if found is None:
-            return None
+        return number + (0 if axes.frames is None else at[0] * self._strides[axes.frames])
+
+    def _pieces(self, found: tuple[int, int, int], wanted: slice) -> Iterator[tuple[int, int, Frame]]:
+        """A chunk along its slowest axis: (start, stop, part); packed ones as a whole, others in small pieces."""
         layout = self._layout
         offset, size, mask = found
-        if not hdf5_filters.can_hold(size, layout.filters, layout.chunk_bytes):
-            raise Malformed.about(
-                self._file.path, f"A chunk of {layout.chunk_bytes} bytes claims to be stored in {size} bytes."
-            )
+        if layout.filters:
+            if not hdf5_filters.can_hold(size, layout.filters, layout.chunk_bytes):
+                raise Malformed.about(
+                    self._file.path, f"A chunk of {layout.chunk_bytes} bytes claims to be stored in {size} bytes."
+                )
+            raw = self._read(offset, size)
+            plain = hdf5_filters.decode(raw, layout.filters, mask, layout.chunk_bytes)
+            yield wanted.start, wanted.stop, plain.view(layout.dtype).reshape(layout.chunks)[wanted]
+            return
+        if size != layout.chunk_bytes:
+            raise Malformed.about(self._file.path, f"A chunk holds {size} bytes instead of {layout.chunk_bytes}.")
+        row_bytes = layout.chunk_bytes // layout.chunks[0]
+        step = max(1, _PIECE_BYTES // row_bytes)
+        for start in range(wanted.start, wanted.stop, step):
+            stop = min(start + step, wanted.stop)
+            raw = self._read(offset + start * row_bytes, (stop - start) * row_bytes)
+            yield start, stop, raw.view(layout.dtype).reshape(stop - start, *layout.chunks[1:])
+
+    def _read(self, offset: int, size: int) -> NDArray[np.uint8]:
         self._file.check(offset, size)
-        raw: Frame = np.empty(size, np.uint8)
+        raw: NDArray[np.uint8] = np.empty(size, np.uint8)
         self._file.read_into(offset, raw.data)
-        plain = hdf5_filters.decode(raw, layout.filters, mask, layout.chunk_bytes)
-        return plain.view(layout.dtype).reshape(layout.chunks)
+        return raw
 
 
 def chunked_source(

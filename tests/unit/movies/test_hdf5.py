@@ -120,6 +120,15 @@ def test_chunks_too_large_to_be_kept_are_decoded_once_a_block(tmp_path: Path, mo
     assert len(decoded) == 24 // 6
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_large_unpacked_chunks_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axis: int) -> None:
+    monkeypatch.setattr(hdf5_source, "_PIECE_BYTES", 600)
+    path = write_plain(tmp_path / "a.h5", {"movie": np.moveaxis(_PIXELS, 0, axis)}, chunks=(6, 7, 7))
+    with open_movie(path, f"movie?frames={axis}") as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), _PIXELS)
+        np.testing.assert_array_equal(movie.region(slice(2, 5), slice(3, 9), slice(5, 12)), _PIXELS[2:5, 3:9, 5:12])
+
+
 def test_part_of_a_frame_decodes_only_its_own_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = ramp((3, 64, 64), "uint16")
     path = write_plain(tmp_path / "a.h5", {"movie": pixels}, chunks=(1, 16, 16), compression="gzip")

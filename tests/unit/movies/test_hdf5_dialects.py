@@ -119,6 +119,23 @@ def test_nexus_axes_may_lie_in_any_order_or_be_unknown(tmp_path: Path) -> None:
         assert movie.meta.pixel_size is None
 
 
+@pytest.mark.parametrize("soft", [True, False])
+def test_signal_that_is_a_link_within_the_file_keeps_its_axes(tmp_path: Path, soft: bool) -> None:
+    path = tmp_path / "a.nxs"
+    with h5py.File(path, "w") as file:
+        file["a/detector/frames"] = _PIXELS
+        data = file.create_group("entry/data")
+        data.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["time", "y", "x"]})
+        data["counts"] = h5py.SoftLink("/a/detector/frames") if soft else file["a/detector/frames"]
+        for name, unit, values in (("time", "s", range(4)), ("y", "nm", range(8)), ("x", "nm", range(5))):
+            data[name] = list(values)
+            data[name].attrs["units"] = unit
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), _PIXELS)
+        assert movie.meta.pixel_size == (1.0, 1.0)
+        assert movie.meta.frame_interval_s == 1.0
+
+
 def test_link_to_the_frames_of_another_nexus_file_says_where_they_are(tmp_path: Path) -> None:
     path = tmp_path / "master.nxs"
     with h5py.File(path, "w") as file:
