@@ -9,13 +9,12 @@ from rich.console import Console
 
 from core.cli.convert_options import ConvertOptions
 from core.cli.entering import entered_from
-from core.cli.parsing import parse_frames, parse_region
+from core.cli.parsing import parse_frames, parse_raw, parse_region
 from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
 from core.jobs.errors import job_error
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise_parts import FrameRange
 from core.protocol.export import ExportRequest, ExportResult, Overlay
-from core.protocol.raw_layout import PREFIX, RawLayout
 
 _SHOWN = {"bar", "time", "dose", "frame", "nothing"}
 
@@ -95,13 +94,7 @@ def _dataset(options: ConvertOptions) -> str | None:
         return options.dataset
     if options.dataset is not None:
         raise job_error("bad-request", "Give --dataset or --raw, not both.")
-    key = options.raw if options.raw.startswith(PREFIX) else PREFIX + options.raw
-    try:
-        return RawLayout.of(key).key
-    except ValueError as error:
-        what = f"--raw {options.raw} is no layout."
-        advice = "Write HEIGHTxWIDTH:TYPE, such as 512x1024:uint16:offset=4096:gap=0:frames=100."
-        raise job_error("bad-request", what, None, advice) from error
+    return parse_raw(options.raw)
 
 
 def _levels(text: str | None) -> tuple[float, float] | None:

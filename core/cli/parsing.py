@@ -6,6 +6,7 @@ import re
 
 from core.jobs.errors import job_error
 from core.protocol.denoise import FrameRange, Region
+from core.protocol.raw_layout import PREFIX, RawLayout
 
 _RANGE = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*")
 _BOUNDS = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
@@ -26,6 +27,17 @@ def parse_frames(text: str) -> FrameRange:
         what = f"The range {text} holds no frame."
         raise job_error("bad-request", what, None, "Its end must lie beyond its start: --frames A:B is A to B - 1.")
     return FrameRange(start=start, stop=stop)
+
+
+def parse_raw(text: str) -> str:
+    """``HEIGHTxWIDTH:TYPE[:offset=N][:gap=N][:frames=N]`` as a dataset's key; raises JobError (``bad-request``)."""
+    key = text if text.startswith(PREFIX) else PREFIX + text
+    try:
+        return RawLayout.of(key).key
+    except ValueError as error:
+        what = f"{text!r} is no layout of a file."
+        advice = "Write --raw HEIGHTxWIDTH:TYPE, such as 512x1024:uint16:offset=4096:gap=0:frames=100."
+        raise job_error("bad-request", what, None, advice) from error
 
 
 def parse_region(text: str) -> Region:

@@ -149,6 +149,8 @@ class ZarrSource:
 
 def _entries(folder: Path) -> list[Entry]:
     tree = read_tree(folder)
+    if not tree.arrays:
+        raise Malformed.about(folder, "The Zarr holds no array.")
     levels = _levels(tree)
     # The full resolution first, then other arrays, then the smaller copies of an image.
     order = sorted(tree.arrays, key=lambda node: levels.get(node.path, (1, 0))[:2])
