@@ -15,9 +15,10 @@ from pathlib import Path
 
 from natsort import natsorted
 
+from core.movies.errors import MovieError
 from core.movies.formats import images
 from core.movies.numbered import Run, runs
-from core.movies.registry import FOLDER_FORMATS, FORMATS
+from core.movies.registry import FOLDER_FORMATS, FORMATS, open_movie
 from core.protocol.reader import Find
 
 MOST_FINDS = 10_000
@@ -25,6 +26,7 @@ SECONDS = 6.0
 # DM images of a session are often single views, numbered too: only a long run of them is taken for a movie.
 _FEWEST = {"TIFF": 3, "PNG": 3, "DM3": 25, "DM4": 25}
 _PARTS = (".tvips",)
+_OME = (".ome.tif", ".ome.tiff")
 _RAW = re.compile(r"\.raw(_\d+)?$", re.IGNORECASE)
 _BESIDE = re.compile(r"(_info\.txt|\.(emi|hdr|mdoc|xml|json|raw(_\d+)?))$", re.IGNORECASE)
 _SERIES = re.compile(r"_\d+$")
@@ -179,7 +181,9 @@ class _Search:
     def _parts(self, folder: Path, names: Sequence[str]) -> set[str]:
         """Add the movies that are written in several parts; gives the names of all parts."""
         found: set[str] = set()
-        for run in runs(name for name in names if name.lower().endswith(_PARTS)):
+        wanted = [name for name in names if name.lower().endswith(_PARTS)]
+        together = [name for name in names if name.lower().endswith(_OME)]
+        for run in [*runs(wanted), *(run for run in runs(together) if _is_one_ome_movie(folder, run))]:
             size = images.bytes_of(folder, run.names)
             said = f"{len(run)} parts ({run.pattern}): one movie"
             path = str(folder / run.names[0])
@@ -246,6 +250,15 @@ def _image_movies(folder: Path, names: Sequence[str]) -> list[Run]:
     return [run for run in images.image_runs(names) if wanted(run) and images.is_one_movie(folder, run)]
 
 
+def _is_one_ome_movie(folder: Path, run: Run) -> bool:
+    """Whether the first file's own description joins all of them to one movie."""
+    try:
+        with open_movie(folder / run.names[0]) as movie:
+            return movie.meta.file_count == len(run)
+    except MovieError:
+        return False
+
+
 def _images(folder: Path, run: Run) -> Find:
     return Find(
         path=str(folder),
@@ -264,6 +277,8 @@ def _beside(movies: Sequence[str], names: Sequence[str]) -> dict[str, tuple[str,
         stem, suffix = os.path.splitext(name)  # noqa: PTH122
         owners[name.lower()] = name
         owners.setdefault(stem.lower(), name)
+        # Direct Electron: NAME_movie.mrc with NAME_info.txt.
+        owners.setdefault(stem.lower().removesuffix("_movie"), name)
         if suffix.lower() in _DIRECTORS:
             owners[stem.lower()] = name
         if suffix.lower() == ".ser":

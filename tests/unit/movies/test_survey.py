@@ -14,7 +14,8 @@ import tifffile
 from core.movies import open_movie
 from core.movies.survey import Overview, survey
 from core.protocol.reader import Find
-from tests.movie_files import ramp, write_dm4, write_mrc, write_ser
+from tests.movie_files import SEEDS, ramp, write_dm4, write_mrc, write_ser
+from tests.movie_files.tiff import write_ome_files
 
 
 def _image(path: Path, number: int) -> Path:
@@ -98,6 +99,41 @@ def test_parts_of_a_tvips_movie_are_one(tmp_path: Path) -> None:
         (tmp_path / f"rec_{number:03}.tvips").write_bytes(bytes(500))
     (only,) = survey([str(tmp_path)]).finds
     assert (Path(only.path).name, only.kind, only.files, only.file_bytes) == ("rec_000.tvips", "parts", 3, 1500)
+
+
+def test_ome_movie_over_several_files_is_one(tmp_path: Path) -> None:
+    write_ome_files(tmp_path, ramp((4, 6, 7)))
+    tifffile.imwrite(tmp_path / "other.ome.tif", ramp((3, 6, 7)), ome=True, photometric="minisblack")
+    found = survey([str(tmp_path)]).finds
+    assert [(Path(find.path).name, find.kind, find.files) for find in found] == [
+        ("m_0.ome.tif", "parts", 4),
+        ("other.ome.tif", "file", 1),
+    ]
+
+
+def test_tree_of_an_in_situ_camera_is_one_movie(tmp_path: Path) -> None:
+    tree = SEEDS["gatan-tree"](tmp_path)
+    (only,) = survey([str(tmp_path)]).finds
+    assert (only.path, only.kind) == (str(tree), "in-situ")
+    with open_movie(only.path, only.dataset) as movie:
+        assert only.files == len(movie)
+
+
+def test_zarr_folder_is_one_movie(tmp_path: Path) -> None:
+    folder = SEEDS["ome-zarr"](tmp_path)
+    (only,) = survey([str(tmp_path)]).finds
+    assert (only.path, only.kind) == (str(folder), "zarr")
+
+
+def test_every_small_movie_is_found_in_its_folder_and_opens(tmp_path: Path) -> None:
+    for name, make in SEEDS.items():
+        (tmp_path / name).mkdir()
+        make(tmp_path / name)
+        found = survey([str(tmp_path / name)]).finds
+        # A single picture in a folder is not looked for.
+        assert len(found) == (0 if name == "png" else 1), name
+        for find in found:
+            open_movie(find.path, find.dataset).close()
 
 
 def test_files_named_by_the_user_are_taken_as_they_are(tmp_path: Path) -> None:
