@@ -75,7 +75,9 @@ class MovieCare(QObject):
         self._panel.holder.remove_wanted.connect(lambda: self.set_holder_log(None))
         self._panel.holder.offset_changed.connect(self._on_offset)
         self._tags.search_wanted.connect(self._ask_tags)
-        self.growth.began.connect(self._on_growth_began)
+        notices = self._notices
+        self.growth.began.connect(lambda entry: notices.tell("info", self._growing_text(entry), "growing"))
+        self.growth.grew.connect(lambda entry: notices.reword("growing", self._growing_text(entry)))
         self.growth.stopped.connect(self._on_growth_stopped)
         self._library.several_found.connect(self._on_several)
 
@@ -92,6 +94,8 @@ class MovieCare(QObject):
         self._panel.show_entry(entry)
         if not another:
             return
+        if entry is not None and entry.problem is not None:
+            self._notices.withdraw("growing")
         self._tags.show_movie(there=described)
         self.growth.watch(entry)
         self._viewer.trace.show_columns(())
@@ -216,10 +220,10 @@ class MovieCare(QObject):
         if self._newest.get("log") in lost:
             self._panel.holder.say(self.tr("The reader stopped over another file. Attach the log once more."))
 
-    def _on_growth_began(self, entry: MovieEntry) -> None:
+    def _growing_text(self, entry: MovieEntry) -> str:
         frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""
         told = self.tr("{0} is still being written: {1} so far. New frames appear by themselves.")
-        self._notices.tell("info", told.format(entry.name, frames), "growing")
+        return told.format(entry.name, frames)
 
     def _on_growth_stopped(self, entry: MovieEntry) -> None:
         frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""

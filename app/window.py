@@ -355,7 +355,7 @@ class MainWindow(QMainWindow):
         """In a narrow window the lists give way to the pictures; what the user drags stays until that is crossed."""
         narrow = self.fontMetrics().averageCharWidth() * NARROW_CHARACTERS
         if (before < narrow) != (now < narrow) or before <= 0:
-            side = 24 if now < narrow else 42
+            side = 30 if now < narrow else 42
             docks = [self._movies_dock, self._denoise_dock]
             widths = [self.fontMetrics().averageCharWidth() * wanted for wanted in (side, 44)]
             self.resizeDocks(docks, widths, Qt.Orientation.Horizontal)

@@ -44,11 +44,11 @@ FORMATS = (
     ExportFormat(".ome.tif", ExportKind.DATA, _n("OME-TIFF movie"), _n("All values, with calibration in OME-XML.")),
     ExportFormat(".mrc", ExportKind.DATA, _n("MRC stack"), _n("All values, with the pixel size; the rest beside it.")),
     ExportFormat(".ome.zarr", ExportKind.DATA, _n("OME-Zarr"), _n("All values in a folder; for very large movies.")),
-    ExportFormat(".mp4", ExportKind.FILM, _n("Film (mp4)"), _n("To look at: 8 bit, with the contrast chosen here.")),
+    ExportFormat(".mp4", ExportKind.FILM, _n("Film"), _n("To look at: 8 bit, with the contrast chosen here.")),
     ExportFormat(".gif", ExportKind.FILM, _n("Animated GIF"), _n("To look at: 8 bit; keep it short.")),
-    ExportFormat(".png", ExportKind.PICTURE, _n("Picture (PNG)"), _n("One frame, 8 bit.")),
-    ExportFormat(".svg", ExportKind.PICTURE, _n("Picture (SVG)"), _n("One frame; scale bar and text as vectors.")),
-    ExportFormat(".csv", ExportKind.TABLE, _n("Table (CSV)"), _n("The mean of each frame with time and dose.")),
+    ExportFormat(".png", ExportKind.PICTURE, _n("Picture"), _n("One frame, 8 bit.")),
+    ExportFormat(".svg", ExportKind.PICTURE, _n("Vector picture"), _n("One frame; scale bar and text as vectors.")),
+    ExportFormat(".csv", ExportKind.TABLE, _n("Table"), _n("The mean of each frame with time and dose.")),
 )
 ENDINGS = tuple(known.ending for known in FORMATS)
 

@@ -105,6 +105,7 @@ class NoticeBar(QWidget):
         self.setSizePolicy(policy)
         self.hide()
         notices.posted.connect(self._on_posted)
+        notices.reworded.connect(self._on_reworded)
         notices.withdrawn.connect(self._on_withdrawn)
 
     @property
@@ -114,7 +115,7 @@ class NoticeBar(QWidget):
 
     def texts(self) -> list[str]:
         """The words shown, oldest first."""
-        return [row.message.text for row in self._rows]
+        return [row.text.text() for row in self._rows]
 
     def refresh_icons(self) -> None:
         """Draw the icons in the palette's colours."""
@@ -141,6 +142,12 @@ class NoticeBar(QWidget):
         self._rows.append(row)
         self._layout.addWidget(row)
         self.show()
+
+    def _on_reworded(self, key: str, text: str) -> None:
+        for row in self._rows:
+            if row.message.key == key:
+                row.text.setText(text)
+                row.setAccessibleName(text)
 
     def _on_withdrawn(self, key: str) -> None:
         for row in [r for r in self._rows if r.message.key == key]:

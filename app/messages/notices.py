@@ -38,6 +38,7 @@ class Notices(QObject):
     """Keeps what was told and says when something new is."""
 
     posted = Signal(object)
+    reworded = Signal(str, str)
     withdrawn = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -57,6 +58,10 @@ class Notices(QObject):
     def tell_error(self, error: ErrorInfo, key: str = "", *choices: Choice) -> None:
         """Tell the user about an error: what happened, to which file, what to do."""
         self.tell("error", error.sentence(), key, *choices, sticky=True)
+
+    def reword(self, key: str, text: str) -> None:
+        """What this key said goes on with another number: change it where it is seen, without saying it again."""
+        self.reworded.emit(key, text)
 
     def withdraw(self, key: str) -> None:
         """What this key said is over: take it from the bar."""

@@ -26,11 +26,14 @@ class GrowthWatch(QObject):
     -------
     began(MovieEntry)
         It has more frames, or more bytes, than before; said once, until it has stopped.
+    grew(MovieEntry)
+        The same, each time after the first.
     stopped(MovieEntry)
         It grew, and does not any more.
     """
 
     began = Signal(object)
+    grew = Signal(object)
     stopped = Signal(object)
 
     def __init__(self, library: MovieLibrary, parent: QObject | None = None) -> None:
@@ -83,7 +86,9 @@ class GrowthWatch(QObject):
         now = _size(entry)
         if now[0] > self._before[0] or now[1] > self._before[1]:
             self._before, self._looks_left = now, STILL_LOOKS
-            if not entry.growing:
+            if entry.growing:
+                self.grew.emit(entry)
+            else:
                 entry.growing = True
                 self.began.emit(entry)
         else:

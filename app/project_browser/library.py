@@ -116,7 +116,7 @@ class MovieLibrary(QObject):
 
     def mark_broken(self, entry: MovieEntry, error: ErrorInfo) -> None:
         """Remember why a movie cannot be shown."""
-        entry.problem, entry.waiting = error, False
+        entry.problem, entry.waiting, entry.growing = error, False, False
         self.changed.emit(entry)
 
     def _ask_next(self) -> None:

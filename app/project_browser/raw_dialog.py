@@ -124,6 +124,7 @@ class RawDialog(QDialog):
         )
         text.setWordWrap(True)
         size = QHBoxLayout()
+        size.setSpacing(6)
         size.addWidget(self.width_box, 1)
         size.addWidget(QLabel("×", self))
         size.addWidget(self.height_box, 1)

@@ -32,6 +32,9 @@ class EmptyPage(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setWordWrap(True)
         self.title.setWordWrap(True)
+        for label in (self.title, self.text):
+            # What a wrapped label asks for at least is far more than it needs.
+            label.setMinimumWidth(self.fontMetrics().averageCharWidth() * 30)
         self.text.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.open_files = QPushButton(self.tr("Open movies…"), self)
         self.open_files.clicked.connect(open_files.trigger)
@@ -43,6 +46,7 @@ class EmptyPage(QWidget):
         buttons.addWidget(self.open_folder)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(36, 30, 36, 30)
         layout.setSpacing(12)
         layout.addStretch(3)
         for widget in (self._icon, self.title, self.text):

@@ -53,6 +53,7 @@ def test_growth_is_said_once_and_so_is_its_end(desk: Desk, qtbot: QtBot) -> None
     for frames in (200, 300, 400):
         grow(desk, frames)
         look(desk, qtbot)
+        assert f"{frames} frames so far" in desk.window.notice_bar.texts()[-1]
     for _ in range(STILL_LOOKS):
         look(desk, qtbot)
     assert not entry.growing
@@ -74,7 +75,10 @@ def test_a_range_that_was_typed_stays_while_the_movie_grows(desk: Desk, qtbot: Q
 
 
 def test_a_file_that_vanishes_says_so(desk: Desk, qtbot: QtBot) -> None:
+    grow(desk, 100)
     entry = desk.open("camera.dm4")
+    grow(desk, 200)
+    look(desk, qtbot)
     desk.reader.gone.add(PATH)
     try:
         desk.window.inside.care.growth.look_now()
@@ -83,6 +87,8 @@ def test_a_file_that_vanishes_says_so(desk: Desk, qtbot: QtBot) -> None:
         desk.reader.gone.discard(PATH)
     assert entry.problem is not None
     assert entry.problem.code == "not-found"
+    assert not entry.growing
+    assert not any("still being written" in text for text in desk.window.notice_bar.texts())
     assert "This file is not there." in desk.window.viewer.raw_pane.view.message
     desk.window.registry[ActionId.LOOK_AGAIN].trigger()
     qtbot.waitUntil(lambda: entry.problem is None)
