@@ -65,7 +65,8 @@ def make_ready(
     if request.dtype == "float32":
         stored = None
     elif stored is None:
-        stored = choose_stored(one, told.context)
+        stored, notices = choose_stored(one, told.context)
+        told.tell(*notices)
     plan = prepared.plan.model_copy(update={"stored": stored})
     return one, Prepared(plan, prepared.method, prepared.denoiser, prepared.state)
 

@@ -18,23 +18,41 @@ _LOOKS = 16
 # What is denoised has a smaller range than its noisy input; the rest is for frames that were not looked at.
 _ROOM = 1.5
 _STRIP = 256
+# What is denoised is finer than the noise of its input by a factor of ten at most; steps below that do no harm.
+_FINE = 0.1
+_LEAST_ELECTRONS = 0.01
 
 
-def choose_stored(movie: RequestMovie, context: RunContext) -> StoredScale:
+def choose_stored(movie: RequestMovie, context: RunContext) -> tuple[StoredScale, tuple[Notice, ...]]:
     """Choose how 16 bits hold the values of a result: from the range of up to 16 cleaned input frames, with room.
 
     The step is a power of two and zero a whole number, so that float32 holds every value that is read back exactly.
+    Where one bright spot makes the steps so large that faint parts suffer, a notice says so.
     """
-    low, high = math.inf, -math.inf
+    low, high, faint = math.inf, -math.inf, math.inf
     for frame in np.unique(np.linspace(0, movie.frames - 1, _LOOKS).astype(int)):
         context.check()
-        values = movie.line.stored(movie.read(int(frame)).electrons.copy())
+        electrons = movie.read(int(frame)).electrons
         movie.take_checksum(int(frame))
+        faint = min(faint, float(np.median(electrons)))
+        values = movie.line.stored(electrons.copy())
         low, high = min(low, float(values.min())), max(high, float(values.max()))
     if not high > low:
         # A flat input: whole numbers around it.
         low, high = low - 1.0, low + 1.0
-    return stored_scale(low, high)
+    scale = stored_scale(low, high)
+    noise = movie.line.gain * math.sqrt(max(faint, _LEAST_ELECTRONS))
+    return scale, _coarse(scale.scale, noise)
+
+
+def _coarse(step: float, noise: float) -> tuple[Notice, ...]:
+    if step <= _FINE * noise:
+        return ()
+    text = (
+        f"16 bits over this movie's range make steps of {step:.3g}, {step / noise:.2g} of the noise of a pixel in its "
+        "fainter half: write float32 if faint detail matters."
+    )
+    return (Notice(level="warning", code="coarse-steps", text=text),)
 
 
 def stored_scale(low: float, high: float) -> StoredScale:

@@ -106,6 +106,22 @@ def test_what_does_not_fit_is_counted_and_told(tmp_path, store):
     assert (read(result.output)[bright] == 65535).all()
 
 
+def test_steps_that_harm_faint_parts_are_told(tmp_path, store):
+    """A bright reflection of diffraction takes the range; the rest holds an electron here and there."""
+    counts = np.random.default_rng(0).poisson(0.5, (3, 64, 64)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "plain.tif", counts, photometric="minisblack")
+    counts[:, 30:34, 30:34] = 60_000
+    tifffile.imwrite(tmp_path / "spot.tif", counts, photometric="minisblack")
+    told = {}
+    for name in ("plain", "spot"):
+        listener = Listener()
+        typed = Entered(pixel_size=(0.1, 0.1), pixel_unit="1/nm", counts_per_electron=1.0, black_level=0.0)
+        denoise_movie(request(tmp_path / f"{name}.tif", dtype="uint16", entered=typed), store, listener)
+        told[name] = listener.codes
+    assert "coarse-steps" in told["spot"]
+    assert "coarse-steps" not in told["plain"]
+
+
 @given(
     low=st.floats(-1e6, 1e6),
     span=st.floats(1e-3, 1e9),
