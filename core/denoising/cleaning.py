@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from core.denoising.denoiser import Frames, Mask
 from core.noise.hot_pixels import hot_pixels, stays
 
 _SIDE = 2
+# How often a gap's rim is filled, 2 px each; and how many pixels are gathered at once.
+_ROUNDS, _AT_ONCE = 4, 100_000
 
 # Takes rows and columns of N pixels, gives electrons (M, N) of the same pixels in M frames nearby.
 Elsewhere = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray[np.floating]]
@@ -45,7 +48,7 @@ def clean(
 ) -> CleanFrame:
     """Replace pixels that are not finite, known defects, and hot ones, by the median of their good neighbours (5 x 5).
 
-    Where no neighbour is good either (a border of NaN), the frame's median stands in. The array may be changed.
+    Wide gaps (a border of NaN) close from their rims; far inside the frame's median stands in. The array may change.
 
     Parameters
     ----------
@@ -91,21 +94,38 @@ def _only_hits(electrons: Frames, hot: Mask, elsewhere: Elsewhere | None) -> int
 
 
 def _fill(electrons: Frames, bad: Mask) -> None:
-    """Put the median of the good pixels around into each bad one, in place."""
+    """Put the median of the good pixels around into each bad one, in place; wide gaps close from their rims inwards.
+
+    What lies too far inside gets the frame's median.
+    """
+    left = bad.copy()
+    level = np.median(electrons[~bad])
+    for _ in range(_ROUNDS):
+        rows, columns = _near_good(left)
+        if not len(rows):
+            break
+        padded = np.pad(np.where(left, np.float32(np.nan), electrons), _SIDE, constant_values=np.nan)
+        for first in range(0, len(rows), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            electrons[rows[part], columns[part]] = _medians(padded, rows[part], columns[part])
+        left[rows, columns] = False
+    if left.any():
+        electrons[left] = level
+
+
+def _near_good(bad: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of bad pixels with a good one among the 5 x 5 around."""
     rows, columns = np.nonzero(bad)
-    if len(rows) > electrons.size // 50:
-        # A whole border or a dead half: no neighbourhood to speak of, and too many to gather.
-        electrons[bad] = np.median(electrons[~bad])
-        return
-    padded = np.pad(np.where(bad, np.float32(np.nan), electrons), _SIDE, constant_values=np.nan)
+    if len(rows) > _AT_ONCE:
+        found = np.nonzero(bad & ndimage.maximum_filter(~bad, 2 * _SIDE + 1, mode="constant", cval=False))
+        return found[0], found[1]
+    good = np.pad(~bad, _SIDE)
+    steps = np.arange(2 * _SIDE + 1)
+    some = good[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]].any(axis=(1, 2))
+    return rows[some], columns[some]
+
+
+def _medians(padded: Frames, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
     steps = np.arange(2 * _SIDE + 1)
     near = padded[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]].reshape(len(rows), -1)
-    good = np.isfinite(near)
-    values = np.full(len(rows), np.median(electrons[~bad]), dtype=np.float32)
-    some = good.any(axis=1)
-    values[some] = _medians(near[some])
-    electrons[rows, columns] = values
-
-
-def _medians(near: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(np.nanmedian(near, axis=1), dtype=np.float32)

@@ -16,7 +16,7 @@ from core.protocol.movie import MovieMeta, Segment
 
 Pixels = npt.NDArray[np.intp]
 
-_KEPT = 4
+_KEPT, _KEPT_BYTES = 4, 128 << 20
 
 
 class KeptFrames:
@@ -41,7 +41,7 @@ class KeptFrames:
         frame = self._movie.frame(index)
         with self._lock:
             self._frames[index] = frame
-            while len(self._frames) > _KEPT:
+            while len(self._frames) > max(1, min(_KEPT, _KEPT_BYTES // max(1, frame.nbytes))):
                 self._frames.popitem(last=False)
         return frame
 

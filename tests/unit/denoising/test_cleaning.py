@@ -68,3 +68,22 @@ def test_small_frames_pass(size):
     if frame.size > 1:
         assert cleaned.electrons[0, 0] == 1.0
     assert cleaned.not_finite == 1
+
+
+def test_many_defects_are_each_filled_by_their_own_neighbours():
+    y = np.linspace(10, 200, 64, dtype=np.float32)[:, None]
+    frame = np.repeat(y, 80, axis=1)
+    defects = np.random.default_rng(0).random(frame.shape) < 0.1
+    broken = np.where(defects, np.float32(9000), frame)
+    cleaned = clean(broken.copy(), np.inf, defects)
+    assert np.abs(cleaned.electrons - frame).max() < 10
+    assert np.array_equal(cleaned.mask, defects)
+
+
+def test_a_dead_band_is_closed_from_its_rims():
+    y = np.linspace(10, 200, 64, dtype=np.float32)[:, None]
+    frame = np.repeat(y, 80, axis=1)
+    defects = np.zeros(frame.shape, dtype=bool)
+    defects[:, 30:42] = True
+    cleaned = clean(np.where(defects, np.float32(np.nan), frame), np.inf, defects)
+    assert np.abs(cleaned.electrons - frame).max() < 12
