@@ -7,6 +7,7 @@ at the same speed (measured).
 from __future__ import annotations
 
 import hashlib
+import ntpath
 import os
 import stat
 import threading
@@ -21,6 +22,24 @@ from core.movies.errors import Malformed, NotAMovie, Truncated, Unreadable, unre
 _preadv: Callable[[int, list[memoryview], int], int] | None = getattr(os, "preadv", None)
 # Linux ends one read at 2 GiB - 4 KiB; stay well below on every system.
 _LARGEST_READ = 1 << 30
+# Windows takes names of up to 259 letters, and folders of 247, as they are.
+_LONG_NAME = 240
+
+
+def system_path(path: str, windows: bool = os.name == "nt") -> str:
+    """The name under which the system finds a file: Windows needs a mark before long ones.
+
+    Parameters
+    ----------
+    path : str
+        As the user knows it.
+    windows : bool
+        Whether this is Windows.
+    """
+    if not windows or len(path) < _LONG_NAME or path.startswith("\\\\?\\"):
+        return path
+    whole = ntpath.abspath(path)
+    return "\\\\?\\UNC\\" + whole[2:] if whole.startswith("\\\\") else "\\\\?\\" + whole
 
 
 class RandomAccessFile:
@@ -52,7 +71,7 @@ class RandomAccessFile:
         self._local = threading.local()
         self._handles: list[int] = []
         try:
-            status = Path(self.path).stat()
+            status = Path(system_path(self.path)).stat()
             if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(self.path)
             if not stat.S_ISREG(status.st_mode):
@@ -75,7 +94,7 @@ class RandomAccessFile:
 
     def _open(self) -> int:
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(self.path, flags)
+        descriptor = os.open(system_path(self.path), flags)
         self._handles.append(descriptor)
         return descriptor
 

@@ -64,7 +64,10 @@ class TraceRequest(Record):
 
 
 class Survey(Record):
-    """What would be added if these files and folders were dropped on the window? Nothing but listings is read."""
+    """What would be added if these files and folders were dropped on the window?
+
+    Only listings are read, and the headers of the first and the last of numbered images.
+    """
 
     type: Literal["survey"] = "survey"
     id: int

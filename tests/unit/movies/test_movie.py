@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from core.movies import open_movie
-from core.movies.files import RandomAccessFile
+from core.movies.files import RandomAccessFile, system_path
 from tests.movie_files import ramp, write_dm4, write_mrc, write_ser
 
 
@@ -113,3 +113,12 @@ def test_reading_without_positional_reads_agrees_too(mrc: Path, monkeypatch: pyt
         frames = list(pool.map(movie.frame, [3, 0, 4, 1, 2] * 8))
     for index, frame in zip([3, 0, 4, 1, 2] * 8, frames, strict=True):
         np.testing.assert_array_equal(frame, pixels[index])
+
+
+def test_long_names_are_marked_for_windows_and_for_nobody_else() -> None:
+    long = "C:\\" + "movies\\" * 40 + "é.dm4"
+    assert system_path(long, windows=True) == "\\\\?\\" + long
+    assert system_path("\\\\server\\share\\" + long[3:], windows=True) == "\\\\?\\UNC\\server\\share\\" + long[3:]
+    assert system_path(system_path(long, windows=True), windows=True) == system_path(long, windows=True)
+    assert system_path(long.replace("movies\\" * 40, ""), windows=True) == "C:\\é.dm4"
+    assert system_path(long, windows=False) == long

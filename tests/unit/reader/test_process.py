@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -214,3 +215,25 @@ def test_reader_never_loads_torch_nor_qt(start: Any, tmp_path: Path) -> None:
     assert reader.hear().type == "described"
     assert reader.end() == 0
     assert reader.errors().endswith("[]")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
+def test_idle_reader_lets_the_file_go(start: Any, tmp_path: Path) -> None:
+    program = (
+        "import core.reader.loop as loop\nloop.HEARTBEAT_S, loop._LOOK_S, loop._IDLE_S = 0.02, 0.02, 0.3\n" + _START
+    )
+    path = write_mrc(tmp_path / "a.mrc", ramp((3, 4, 5)))
+    reader = start(program)
+    reader.ask(type="describe", id=1, path=str(path))
+    assert reader.hear().type == "described"
+    folder = Path(f"/proc/{reader.process.pid}/fd")
+
+    def held() -> bool:
+        # A descriptor may go between being listed and being looked at.
+        return any(os.path.realpath(link) == str(path) for link in folder.iterdir())
+
+    beats = 0
+    while held():
+        assert reader_event.validate_json(reader.stdout.readline()).type == "heartbeat"
+        beats += 1
+        assert beats < 500
