@@ -55,7 +55,7 @@ class NotAMovie(MovieError):
     """No format here recognises the file."""
 
     code = "not-a-movie"
-    advice = "Open a DM3, DM4, SER, EMI, TIFF or MRC file."
+    advice = "Open a file of one of the formats in the manual, or type the layout of a file without a header."
 
 
 class Truncated(MovieError):
