@@ -6,6 +6,7 @@ Bounded in memory, and without processes or pipes.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -129,6 +130,13 @@ def stamp_of(path: str) -> Stamp:
     if suffix.lower() in (".dm4", ".dm5"):
         for number in range(_MOST_PARTS):
             part = _stamp(f"{stem}.raw_{number}" if number else f"{stem}.raw")
+            if part == _GONE:
+                break
+            stamps.append(part)
+    if suffix.lower() == ".tvips" and (digits := re.search(r"\d+$", stem)):
+        # A stream goes on in the next part.
+        for number in range(int(digits[0]) + 1, _MOST_PARTS):
+            part = _stamp(f"{stem[: digits.start()]}{number:0{len(digits[0])}}{suffix}")
             if part == _GONE:
                 break
             stamps.append(part)

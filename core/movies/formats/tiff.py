@@ -19,6 +19,8 @@ from core.movies.errors import Malformed, MovieError, Truncated, Unsupported
 from core.movies.file_set import FileSet, JoinedFiles
 from core.movies.files import RandomAccessFile
 from core.movies.format import Entry, Format, Opened
+from core.movies.formats import mdoc
+from core.movies.formats.facts import Facts
 from core.movies.formats.tiff_calibration import Calibration, calibration
 from core.movies.formats.tiff_chain import Chain, Image, walk
 from core.movies.formats.tiff_pixels import PiecesSource, Places, all_there, is_plain, one_piece
@@ -96,7 +98,8 @@ def _open(file: RandomAccessFile, tiff: tifffile.TiffFile, chain: Chain, stack: 
             " but ends before the first is complete.",
         )
     meta = _meta(file, tiff, stack, pixels, known, [*complaints, *more.texts])
-    return Opened(meta, pixels.source, lambda: _tags(file))
+    beside = mdoc.of_movie(file.path, meta.declared_frames)
+    return Opened(_completed(meta, beside), pixels.source, lambda: {**_tags(file), **beside.tags})
 
 
 def _pixels(file: RandomAccessFile, chain: Chain, stack: Stack) -> _Pixels:
@@ -280,6 +283,25 @@ def _meta(
     if times and not ours and meta.frame_interval_s is None:
         meta = meta.model_copy(update={"frame_interval_s": even_interval(times)})
     return recall(meta, ours)
+
+
+def _completed(meta: MovieMeta, facts: Facts) -> MovieMeta:
+    """The description with what SerialEM's file beside it tells, where the movie itself is silent."""
+    times = None if facts.times is None else facts.times[: meta.frames]
+    told: dict[str, Any] = {
+        name: getattr(facts, name)
+        for name in ("exposure_s", "counts_per_electron", "voltage_kv", "magnification", "detector", "date", "scanned")
+    }
+    told |= {"dose_e_per_a2": facts.dose_e_per_a2, "start_unix_s": facts.start_unix_s, "times": times}
+    told["frame_interval_s"] = facts.frame_interval_s if times is None else even_interval(times)
+    told = {name: value for name, value in told.items() if value is not None and getattr(meta, name) is None}
+    if "times" in told:
+        told["segments"] = segments_of(meta.frames, times)
+    if meta.pixel_size is None and facts.diffraction and facts.pixel_inverse is not None:
+        told |= {"pixel_size": facts.pixel_inverse, "pixel_unit": "1/nm"}
+    elif meta.pixel_size is None and not facts.diffraction and facts.pixel_size is not None:
+        told |= {"pixel_size": facts.pixel_size, "pixel_unit": "nm"}
+    return meta.model_copy(update={**told, "issues": (*meta.issues, *facts.issues)})
 
 
 def _tags(file: RandomAccessFile) -> dict[str, Any]:

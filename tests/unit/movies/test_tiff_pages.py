@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from core.movies import Malformed, MovieError, Unsupported, list_datasets, open_movie
+from core.movies.tags import flatten
 from tests.movie_files import ramp
 from tests.movie_files.tiff import write_ome_files, write_pages
 
@@ -191,3 +192,14 @@ def test_colour_table_that_is_grey_is_no_issue(tmp_path: Path) -> None:
     tifffile.imwrite(path, ramp((6, 7), "uint8"), photometric="palette", colormap=table)
     with open_movie(path) as movie:
         assert movie.meta.issues == ()
+
+
+def test_settings_of_serialem_beside_a_tiff_stack_are_joined(tmp_path: Path) -> None:
+    path = write_pages(tmp_path / "a.tif", ramp((3, 8, 9)))
+    frames = "[FrameSet = 0]\nPixelSpacing = 0.5\nMagnification = 105000\nExposureTime = 3\n"
+    (tmp_path / "a.tif.mdoc").write_text(f"Voltage = 300\nImageFile = a.tif\n\n{frames}")
+    with open_movie(path) as movie:
+        assert movie.meta.voltage_kv == 300
+        assert movie.meta.pixel_size == pytest.approx((0.05, 0.05))
+        assert movie.meta.magnification == 105000
+        assert any("Voltage" in row.name for row in flatten(movie.tags()))

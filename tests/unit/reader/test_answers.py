@@ -30,7 +30,7 @@ from core.protocol.reader import (
 from core.reader import answers
 from core.reader.answers import Answers, OpenMovies, coarse_to_fine
 from core.views import read_slot
-from tests.movie_files import Sparse, ramp, write_dm4, write_mrc
+from tests.movie_files import Sparse, ramp, write_dm4, write_mrc, write_tvips
 
 _PIXELS = ramp((9, 40, 60), "float32")
 
@@ -304,3 +304,17 @@ def test_holder_log_is_joined_with_the_interval_that_was_typed(tmp_path: Path) -
     assert answer.columns[0].values == (20, 30, 40, 50)
     with pytest.raises(MovieError):
         Answers().to(HolderLogRequest(id=7, path=str(path), log=str(log)))
+
+
+def test_stream_that_goes_on_in_another_part_is_opened_again(tmp_path: Path) -> None:
+    path = write_tvips(tmp_path, ramp((5, 6, 7)), parts=(2, 3))
+    second = path.with_name(path.name.replace("000", "001"))
+    content = second.read_bytes()
+    second.unlink()
+    reader = Answers()
+    first = reader.to(Describe(id=1, path=str(path)))
+    second.write_bytes(content)
+    grown = reader.to(Describe(id=2, path=str(path)))
+    assert isinstance(first, Described)
+    assert isinstance(grown, Described)
+    assert (first.meta.frames, grown.meta.frames) == (2, 5)
