@@ -100,6 +100,7 @@ class MoviePanel(QWidget):
         self._fact_rows = [_FactRow(grid, row, self.facts) for row in range(12)]
         self.datasets = QToolButton(self.facts)
         self.datasets.setAutoRaise(True)
+        self.datasets.setAccessibleName(self.tr("Choose a dataset of the file"))
         self.datasets.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.datasets.clicked.connect(self.datasets_wanted)
         grid.addWidget(self.datasets, 12, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)

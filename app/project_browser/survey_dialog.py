@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import PurePath
-
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -14,13 +11,13 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QTreeView,
     QVBoxLayout,
     QWidget,
 )
 
-from app.words import bytes_text, count_text
+from app.project_browser.finds_model import FindsModel
+from app.words import count_text
 from core.protocol.reader import Find, Surveyed
 
 
@@ -33,7 +30,8 @@ class SurveyDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Add movies"))
-        self._finds = surveyed.finds
+        self.model = FindsModel(surveyed.finds, self)
+        self.model.ticks_changed.connect(self._show_count)
         self.sentence = QLabel(surveyed.said, self)
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setWordWrap(True)
@@ -51,10 +49,10 @@ class SurveyDialog(QDialog):
         self.cancel = buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         self.accept_button = self._button(buttons, "", QDialogButtonBox.ButtonRole.AcceptRole)
         self.accept_button.setDefault(True)
-        self.all.clicked.connect(lambda: self._tick_all(Qt.CheckState.Checked))
-        self.none.clicked.connect(lambda: self._tick_all(Qt.CheckState.Unchecked))
+        self.all.clicked.connect(lambda: self.model.tick_all(ticked=True))
+        self.none.clicked.connect(lambda: self.model.tick_all(ticked=False))
         for widget in (self.all, self.none):
-            widget.setVisible(len(self._finds) > 1)
+            widget.setVisible(len(surveyed.finds) > 1)
         buttons.accepted.connect(self._on_accepted)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -68,34 +66,22 @@ class SurveyDialog(QDialog):
         button: QPushButton = box.addButton(text, role)
         return button
 
-    def _make_list(self) -> QTreeWidget:
-        made = QTreeWidget(self)
+    def _make_list(self) -> QTreeView:
+        made = QTreeView(self)
         made.setAccessibleName(self.tr("Movies that were found"))
-        made.setHeaderLabels([self.tr("Movie"), self.tr("What it is"), self.tr("Size")])
+        made.setModel(self.model)
         made.setRootIsDecorated(False)
         made.setUniformRowHeights(True)
         made.setAlternatingRowColors(True)
         made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        top = _common_folder([find.path for find in self._finds])
-        items = []
-        for find in self._finds:
-            name = os.path.relpath(find.path, top) if top else PurePath(find.path).name
-            size = bytes_text(find.file_bytes) if find.file_bytes else ""
-            item = QTreeWidgetItem([name, find.said or self._plain(find), size])
-            item.setCheckState(0, Qt.CheckState.Checked)
-            item.setToolTip(0, find.path)
-            item.setToolTip(1, find.said)
-            item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            items.append(item)
-        made.addTopLevelItems(items)
         header = made.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         header.resizeSection(0, self.fontMetrics().averageCharWidth() * 40)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
-        made.itemChanged.connect(self._show_count)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(2, self.fontMetrics().horizontalAdvance("9999.9 MB") + 14)
         return made
 
     def _rest(self, surveyed: Surveyed) -> str:
@@ -103,21 +89,9 @@ class SurveyDialog(QDialog):
             return self.tr("There is more: the list was cut here. Open a folder further down for the rest.")
         return ""
 
-    def _plain(self, find: Find) -> str:
-        suffix = PurePath(find.path).suffix.removeprefix(".").upper()
-        return self.tr("{0} file").format(suffix) if suffix else self.tr("one movie")
-
     def ticked(self) -> list[Find]:
         """What is ticked now."""
-        states = (self.list.topLevelItem(row).checkState(0) for row in range(self.list.topLevelItemCount()))
-        return [find for find, state in zip(self._finds, states, strict=True) if state is Qt.CheckState.Checked]
-
-    def _tick_all(self, state: Qt.CheckState) -> None:
-        with QSignalBlocker(self.list):
-            for row in range(self.list.topLevelItemCount()):
-                self.list.topLevelItem(row).setCheckState(0, state)
-        self.list.viewport().update()
-        self._show_count()
+        return self.model.ticked()
 
     def _show_count(self, *_: object) -> None:
         count = len(self.ticked())
@@ -129,11 +103,3 @@ class SurveyDialog(QDialog):
         finds = self.ticked()
         self.accept()
         self.chosen.emit(finds)
-
-
-def _common_folder(paths: list[str]) -> str:
-    """The folder above all of them; empty if there is none, as on two drives."""
-    try:
-        return os.path.dirname(os.path.commonpath([*paths, paths[0]])) if len(paths) == 1 else os.path.commonpath(paths)  # noqa: PTH120
-    except ValueError:
-        return ""

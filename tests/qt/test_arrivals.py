@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
+from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -38,9 +38,10 @@ def survey_dialog(desk: Desk, surveyed: Surveyed = SURVEYED) -> SurveyDialog:
 def test_a_folder_is_said_before_anything_is_added(desk: Desk) -> None:
     dialog = survey_dialog(desk)
     assert dialog.sentence.text() == "3 movies in this folder."
-    assert [dialog.list.topLevelItem(row).text(0) for row in range(3)] == ["Capture", "tilt", "a.dm4"]
-    assert dialog.list.topLevelItem(0).text(1) == "one movie of 36,000 frames"
-    assert dialog.list.topLevelItem(2).text(1) == "DM4 file"
+    cells = [[dialog.model.index(row, column).data() for column in range(3)] for row in range(3)]
+    assert cells[0] == ["Capture", "one movie of 36,000 frames", "275 GB"]
+    assert cells[1] == ["tilt", "120 numbered images: one movie", ""]
+    assert cells[2] == ["a.dm4", "DM4 file", "1.0 MB"]
     assert desk.window.library.entries == []
     dialog.reject()
     assert desk.window.library.entries == []
@@ -48,13 +49,22 @@ def test_a_folder_is_said_before_anything_is_added(desk: Desk) -> None:
 
 def test_only_what_stays_ticked_is_added_with_its_dataset(desk: Desk, qtbot: QtBot) -> None:
     dialog = survey_dialog(desk)
-    dialog.list.topLevelItem(2).setCheckState(0, Qt.CheckState.Unchecked)
+    dialog.model.setData(dialog.model.index(2, 0), Qt.CheckState.Unchecked.value, Qt.ItemDataRole.CheckStateRole)
     assert dialog.accept_button.text() == "Add 2 movies"
     dialog.accept_button.click()
     entries = desk.window.library.entries
     qtbot.waitUntil(lambda: len(entries) == 2 and not any(entry.waiting for entry in entries))
     assert [(entry.path, entry.dataset) for entry in entries] == [(f"{TOP}/Capture", None), (f"{TOP}/tilt", "t_*.tif")]
     assert desk.window.workspace.shown is entries[0]
+
+
+def test_rows_of_a_survey_keep_the_law_of_models(desk: Desk) -> None:
+    dialog = survey_dialog(desk)
+    mode = QAbstractItemModelTester.FailureReportingMode.Fatal
+    tester = QAbstractItemModelTester(dialog.model, mode)
+    dialog.model.tick_all(ticked=False)
+    dialog.reject()
+    tester.deleteLater()
 
 
 def test_nothing_ticked_cannot_be_added(desk: Desk) -> None:

@@ -8,12 +8,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from app.actions.action_info import ActionId
 from app.job_queue.run import RunState
+from app.project_browser.survey_dialog import SurveyDialog
+from app.viewer.defects import Defects
+from core.protocol.reader import Find, HolderLogJoined, LogColumn, Surveyed, TagRow, Tags
 from tests.qt.conftest import Desk
+from tests.qt.stand_ins import meta
 from tests.qt.watchdog import Watchdog
 
 ENDED = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
@@ -133,3 +138,42 @@ def test_the_watchdog_bites(desk: Desk, qtbot: QtBot) -> None:
 
     with pytest.raises(AssertionError, match="ms of CPU"):
         be_watched()
+
+
+def test_the_window_answers_while_much_is_told_at_once(desk: Desk, qtbot: QtBot) -> None:
+    """A folder of 10,000 movies, a movie of 36,000 frames with times and log, 2,000 tags, a mask of 4096 columns."""
+    frames, path = 36_000, "/data/long.dm4"
+    times = tuple(frame * 0.0025 for frame in range(frames))
+    desk.reader.metas[path] = meta(path, frames=frames, declared_frames=frames, times=times, frame_interval_s=None)
+    window = desk.window
+    desk.open("long.dm4")
+    window.inside.side.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: window.inside.tags.count.text() == "7 tags")
+    finds = tuple(Find(path=f"/data/s/{n:05d}.dm4", file_bytes=n, said="a DM4 file") for n in range(10_000))
+    column = LogColumn(name="T", unit="°C", values=times)
+    joined = HolderLogJoined(id=0, columns=(column,), frames_covered=frames, said="Joined.")
+    rows = tuple(TagRow(name=f"Tags.Group {n % 40}.Tag {n}", value=str(n)) for n in range(2_000))
+    mask = np.zeros((256, 4096), np.float32)
+    mask[::5, ::50] = 2
+    with Watchdog():
+        window.inside.arrivals.choice_wanted.emit(Surveyed(id=0, finds=finds, folders=1, said="10,000 movies."))
+        qtbot.wait(50)
+        window.findChild(SurveyDialog).none.click()
+        qtbot.wait(50)
+        window.findChild(SurveyDialog).reject()
+        qtbot.wait(50)
+        window.inside.tags.show_tags(Tags(id=0, rows=rows, total=50_000))
+        qtbot.wait(50)
+        window.viewer.trace.show_columns(joined.columns)
+        window.viewer.set_defects(Defects.of_mask(mask))
+        for frame in (5, 20_000, 35_999):
+            window.viewer.state.set_frame(frame)
+            qtbot.wait(30)
+        window.inside.side.setCurrentIndex(1)
+        qtbot.wait(50)
+        for interval in ("1 ms", "2 ms"):
+            row = window.inside.movie_panel.rows["frame_interval_s"]
+            row.edit.setText(interval)
+            row.edit.setModified(True)
+            row.edit.editingFinished.emit()
+            qtbot.wait(50)

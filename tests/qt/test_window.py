@@ -16,6 +16,7 @@ from app.actions.action_info import ActionId
 from app.actions.catalogue import CATALOGUE
 from app.messages.notice_bar import HistoryDialog
 from app.theme.colours import apply_scheme, is_dark, palette
+from tests.qt import stories
 from tests.qt.conftest import Desk
 
 
@@ -29,19 +30,28 @@ def focusable(window: QWidget) -> list[QWidget]:
     ]
 
 
-def test_every_focusable_widget_has_a_name_for_assistive_technology(desk: Desk) -> None:
-    desk.open("a.dm4")
-    desk.press_denoise()
-    desk.engine.begin()
-    nameless = [
-        widget
-        for widget in focusable(desk.window)
+def nameless(window: QWidget) -> list[tuple[QWidget, QWidget]]:
+    return [
+        (widget, widget.parentWidget())
+        for widget in focusable(window)
         if not widget.accessibleName()
         and not (isinstance(widget, QAbstractButton) and widget.text())
         # The editor inside a spin box answers with the box's name.
         and not (isinstance(widget, QLineEdit) and widget.parentWidget().accessibleName())
     ]
-    assert [(widget, widget.parentWidget()) for widget in nameless] == []
+
+
+def test_every_focusable_widget_has_a_name_for_assistive_technology(desk: Desk) -> None:
+    desk.open("a.dm4")
+    desk.press_denoise()
+    desk.engine.begin()
+    assert nameless(desk.window) == []
+
+
+@pytest.mark.parametrize("state", ["survey", "datasets", "layout", "exporting", "found", "holder", "panel", "tags"])
+def test_every_focusable_widget_of_dialogs_and_tabs_has_a_name(desk: Desk, qtbot: QtBot, state: str) -> None:
+    getattr(stories, f"tell_{state}")(desk.window, desk.parts, lambda: qtbot.wait(60))
+    assert nameless(desk.window) == []
 
 
 def test_the_image_describes_itself_in_words(desk: Desk) -> None:
@@ -172,6 +182,21 @@ def test_a_message_with_the_same_key_takes_the_place_of_the_last(desk: Desk) -> 
     for text in ("one", "two", "three"):
         desk.window.notices.tell("warning", text, "same")
     assert desk.window.notice_bar.texts() == ["three"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(924, 700), (1280, 800)])
+def test_nothing_of_the_side_is_cut_off(desk: Desk, qtbot: QtBot, width: int, height: int) -> None:
+    desk.open("a.dm4")
+    window = desk.window
+    window.resize(width, height)
+    qtbot.waitUntil(lambda: window.width() == width)
+    for tab in range(window.inside.side.count()):
+        window.inside.side.setCurrentIndex(tab)
+        qtbot.wait(20)
+        for widget in (window.inside.side, window.panel.button, window.inside.movie_panel, window.inside.tags):
+            if widget.isVisible():
+                right = widget.mapTo(window, widget.rect().topRight()).x()
+                assert right < width, widget
 
 
 def test_many_messages_never_fill_the_window(desk: Desk) -> None:
