@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+import core
 from core.denoising.beginning import make_ready, tell_issues
 from core.denoising.checksums import of_all
 from core.denoising.comparing import Comparison
@@ -179,8 +180,11 @@ def _stretches(
         else:
             text += "the last bits may differ."
         told.tell(Notice(level="info", code="other-device", text=text))
-    here = versions()
-    others = [f"{name} {was} (here {here[name]})" for name, was in provenance.versions.items() if here.get(name) != was]
+    then, here = (
+        {"Quietbeam": provenance.version, **provenance.versions},
+        {"Quietbeam": core.__version__, **versions()},
+    )
+    others = [f"{name} {was} (here {here.get(name)})" for name, was in then.items() if here.get(name) != was]
     if others:
         text = f"The result was made with {', '.join(others)}: the last bits may differ."
         told.tell(Notice(level="info", code="other-versions", text=text))

@@ -238,10 +238,12 @@ def test_elsewhere_the_plan_is_followed_on_what_is_there(store, source, monkeypa
 
 def test_other_versions_are_told(store, source, monkeypatch):
     result = denoise_movie(request(source), store, Listener())
-    said_otherwise(monkeypatch, versions={"torch": "1.0"})
+    said_otherwise(monkeypatch, versions={"torch": "1.0"}, version="0.0.9")
     listener = Listener()
     rerun(result, store, listener)
-    assert any("torch 1.0" in notice.text for notice in listener.notices)
+    told = next(notice.text for notice in listener.notices if notice.code == "other-versions")
+    assert "torch 1.0" in told
+    assert "Quietbeam 0.0.9" in told
 
 
 def test_frames_made_by_smaller_tiles_are_made_by_them_again(tmp_path, store, monkeypatch):
