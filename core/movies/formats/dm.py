@@ -72,14 +72,14 @@ def _recorded(tree: TagTree, image: Image) -> int:
 def _is_director(tree: TagTree, image: Image) -> bool:
     """Whether an image is one frame that stands for a recording beside it."""
     function = tree.text(f"{image.path}.ImageTags.Meta Data.Function").lower()
-    return len(image.shape) == 2 and (_recorded(tree, image) > 1 or function == "insitu director")
+    return image.one_frame and (_recorded(tree, image) > 1 or function == "insitu director")
 
 
 def _entry(file: RandomAccessFile, tree: TagTree, image: Image) -> Entry:
     refusal = dm_image.refusal(tree, image)
     shape = image.sizes
     if refusal is None and _is_director(tree, image) and _beside(file.path, image):
-        shape = (max(1, _recorded(tree, image)), *image.shape)
+        shape = (max(1, _recorded(tree, image)), *image.shape[-2:])
     info = DatasetInfo(key=str(image.index), title=image.title, shape=shape, dtype=image.type_name, refusal=refusal)
     return Entry(info, lambda: _open(file, tree, image))
 
@@ -127,7 +127,7 @@ def _recording(file: RandomAccessFile, tree: TagTree, image: Image) -> Opened | 
             file.close()
         return opened
     size = tree.integer(f"{image.path}.ImageTags.In-situ.Raw File Format Info.Data Size (bytes)")
-    height, width = image.shape
+    height, width = image.shape[-2:]
     director = gatan_raw.Director(file.path, image.title, image.dtype, height, width, recorded, size)
     recording = gatan_raw.open_recording(director, parts)
     fields = recording.fields | {"title": image.title}
@@ -158,9 +158,11 @@ def _meta(
     assert image.dtype is not None
     frames, declared = fields["frames"], fields["declared_frames"]
     told = known(tree, image.path, image.axes, frames, declared)
-    if len(image.shape) == 2 and declared > 1:
+    if image.one_frame and declared > 1:
         # The director's clock is that of the frame that it holds, which may be any.
-        told |= {"frame_interval_s": frame_time(tree, image.path), "start_unix_s": None}
+        told |= {"start_unix_s": None}
+        if told["frame_interval_s"] is None:
+            told["frame_interval_s"] = frame_time(tree, image.path)
     values = {
         "path": file.path,
         "format": f"DM{tree.version}",
@@ -176,7 +178,7 @@ def _meta(
 
 def _issues(file: RandomAccessFile, tree: TagTree, image: Image, frames: int, declared: int) -> list[Issue]:
     issues = []
-    alone = len(image.shape) == 3 or declared == 1
+    alone = not image.one_frame or declared == 1
     if alone and frames < declared:
         issues.append(Issue(level="warning", code="truncated", text=f"truncated: {frames} of {declared} frames"))
     elif tree.damage is not None:
@@ -187,7 +189,7 @@ def _issues(file: RandomAccessFile, tree: TagTree, image: Image, frames: int, de
         if found is not None and (image.data.offset, image.data.claimed_bytes) not in found:
             issues.append(witness.disagreement("the pixels"))
     recorded = _recorded(tree, image)
-    if alone and len(image.shape) == 2 and recorded > 1:
+    if alone and image.one_frame and recorded > 1:
         text = (
             f"only the director frame of {recorded}: the other frames lie in {Path(file.path).stem}.raw or in folders"
             " Hour_00 ... that are not beside it"

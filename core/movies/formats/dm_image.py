@@ -66,6 +66,11 @@ class Image:
         return tuple(self.sizes[len(self.sizes) - 1 - axis] for axis in self.axes)
 
     @property
+    def one_frame(self) -> bool:
+        """Whether it is a single image, also as a stack of one."""
+        return len(self.shape) == 2 or (len(self.shape) == 3 and self.shape[0] == 1)
+
+    @property
     def type_name(self) -> str:
         """Of its pixels, as shown to the user."""
         return self.dtype.name if self.dtype is not None else _REFUSED_NAMES.get(self.code, f"type {self.code}")

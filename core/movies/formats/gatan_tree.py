@@ -31,8 +31,10 @@ from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 
 NAME = "Gatan in-situ (folders)"
 _LEVELS = ("hour", "minute", "second")
-_FOLDER = re.compile(r"(hour|minute|second)_\d+", re.IGNORECASE)
+_FOLDER = re.compile(r"(hour|minute|second)_(\d+)", re.IGNORECASE)
 _FRAME = re.compile(r"(.*?)_?Hour_(\d+)_Minute_(\d+)_Second_(\d+)_Frame_(\d+)\.dm[34]", re.IGNORECASE)
+# Names of others' making within such folders: what counts is the number at the end.
+_OTHER = re.compile(r"(.*?)[_ -]*(?:frame)?[_ -]*(\d+)\.dm[34]", re.IGNORECASE)
 _MOST_FILES = 5_000_000
 # What is compared before and behind the pixels of a frame, to know that it lies as in the first file: the tags of the
 # data's length before, those of type and sizes behind.
@@ -92,23 +94,29 @@ def recognise(folder: Path) -> bool:
     """Whether a folder is such a recording, or an hour, minute or second of one, by its listing alone."""
     level = _level(folder)
     if level == 3:
-        return next(_frames_in(str(folder)), None) is not None
+        return next(_frames_in(str(folder), 0), None) is not None
     below = _subfolders(folder, level)
     if level == 2:
         return bool(below)
     return bool(below) and bool(_subfolders(below[0], level + 1))
 
 
-def _frames_in(folder: str) -> Iterator[tuple[str, re.Match[str]]]:
+def _frames_in(folder: str, second: int) -> Iterator[tuple[str, str, Stamp]]:
+    """Name of the recording, path and stamp of the frames in a folder, which are of `second` if they don't say."""
     with os.scandir(folder) as items:
         for item in items:
             # macOS leaves files of its own whose names begin so.
-            match = None if item.name.startswith("._") else _FRAME.fullmatch(item.name)
-            if match:
-                yield item.path, match
+            if item.name.startswith("._"):
+                continue
+            if match := _FRAME.fullmatch(item.name):
+                hours, minutes, seconds, number = (int(part) for part in match.groups()[1:])
+                yield match[1], item.path, Stamp((hours * 60 + minutes) * 60 + seconds, number)
+            elif match := _OTHER.fullmatch(item.name):
+                yield match[1], item.path, Stamp(second, int(match[2]))
 
 
 def _seconds_of(folder: str, level: int) -> Iterator[str]:
+    """The folders of seconds."""
     if level == 3:
         yield folder
         return
@@ -116,15 +124,23 @@ def _seconds_of(folder: str, level: int) -> Iterator[str]:
         yield from _seconds_of(below, level + 1)
 
 
+def _second_of(folder: str) -> int:
+    """The second since the recording began that a folder's name, and those above it, tell."""
+    total, path = 0, Path(folder)
+    for factor in (1, 60, 3600):
+        found = _FOLDER.fullmatch(path.name)
+        total += int(found[2]) * factor if found else 0
+        path = path.parent
+    return total
+
+
 def list_series(folder: Path) -> list[Series]:
     """The recordings below a folder; all frames of one have the same name before the hour."""
     found: dict[str, list[tuple[Stamp, str]]] = {}
     count = 0
-    for second in _seconds_of(str(folder), _level(folder)):
-        for path, match in _frames_in(second):
-            hour, minute, seconds, number = (int(part) for part in match.groups()[1:])
-            stamp = Stamp((hour * 60 + minute) * 60 + seconds, number)
-            found.setdefault(match[1], []).append((stamp, path))
+    for inner in _seconds_of(str(folder), _level(folder)):
+        for name, path, stamp in _frames_in(inner, _second_of(inner)):
+            found.setdefault(name, []).append((stamp, path))
             count += 1
         if count > _MOST_FILES:
             raise Malformed.about(folder, f"The folder holds more than {_MOST_FILES} frames.")
@@ -166,12 +182,12 @@ def _bytes(image: Image) -> int:
 def _entry(path: str, series: Series) -> Entry:
     tree, image = _first(series)
     reason = refusal(tree, image)
-    if reason is None and len(image.shape) != 2:
+    if reason is None and not image.one_frame:
         reason = "Each file of the recording holds a stack or a cube, not one frame."
     info = DatasetInfo(
         key=series.name or "frames",
         title=series.name,
-        shape=(len(series.paths), *image.shape),
+        shape=(len(series.paths), *(image.shape[-2:] if image.one_frame else image.shape)),
         dtype=image.type_name,
         refusal=reason,
     )
@@ -214,7 +230,7 @@ class TreeSource:
         self._files = files
         self._image = image
         self._dtype = image.dtype
-        self._height, self._width = image.shape
+        self._height, self._width = image.shape[-2:]
         with files.file(0) as file:
             self._size = file.size
             self._around = self._look(file)
@@ -234,7 +250,7 @@ class TreeSource:
         if image is None:
             what = tree.damage or "it holds no image"
             raise Truncated.about(file.path, f"This frame's file is damaged: {what}.")
-        if (image.shape, image.dtype) != (self._image.shape, self._dtype):
+        if (image.shape[-2:], image.dtype) != (self._image.shape[-2:], self._dtype) or not image.one_frame:
             raise Malformed.about(
                 file.path,
                 f"This frame is {image.shape} {image.type_name}, the first one is"
@@ -256,7 +272,7 @@ class TreeSource:
 def open_first(path: str, series: Series) -> Opened | None:
     """Open a recording for its director; None if its files hold no frames after all."""
     tree, image = _first(series)
-    return None if refusal(tree, image) is not None or len(image.shape) != 2 else open_series(path, series, tree, image)
+    return None if refusal(tree, image) is not None or not image.one_frame else open_series(path, series, tree, image)
 
 
 def open_series(path: str, series: Series, tree: TagTree, image: Image) -> Opened:
@@ -296,8 +312,8 @@ def open_series(path: str, series: Series, tree: TagTree, image: Image) -> Opene
         dataset=series.name or "frames",
         title=series.name,
         frames=frames,
-        height=image.shape[0],
-        width=image.shape[1],
+        height=image.shape[-2],
+        width=image.shape[-1],
         dtype=np.dtype(image.dtype).newbyteorder("=").name,
         declared_frames=declared,
         file_count=frames,

@@ -30,6 +30,21 @@ def test_every_frame_comes_back_wherever_the_files_were_cut(tmp_path: Path, part
         np.testing.assert_array_equal(movie.region(slice(1, 5, 2), slice(2, 5), slice(1, 8)), pixels[1:5:2, 2:5, 1:8])
 
 
+def test_director_that_is_a_stack_of_one_frame_stands_for_its_recording_too(tmp_path: Path) -> None:
+    pixels = ramp((5, 6, 8))
+    path = write_dm4(tmp_path / "a.dm4", pixels[:1], image_tags=in_situ_tags(5, pixels))
+    with open_movie(path) as movie:
+        assert movie.shape[0] == 1
+        assert [issue.code for issue in movie.meta.issues] == ["in-situ-director"]
+    (tmp_path / "a.raw").write_bytes(pixels.tobytes())
+    assert list_datasets(path)[0].shape == (5, 6, 8)
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        # The calibration of its axis of frames.
+        assert movie.meta.frame_interval_s == 0.1
+        assert movie.meta.issues == ()
+
+
 def test_recording_tells_the_settings_of_its_director(tmp_path: Path) -> None:
     pixels = ramp((5, 6, 8))
     path = write_director(tmp_path / "a.dm4", pixels, part_bytes=100)

@@ -74,6 +74,28 @@ def test_two_recordings_in_one_tree_are_two_datasets(tmp_path: Path) -> None:
         np.testing.assert_array_equal(movie.region(slice(None)), other)
 
 
+@pytest.mark.parametrize("pattern", ["Frame_{:04}.dm4", "{:05}.DM4", "run 3 frame-{}.dm4", "a_{}.dm4"])
+def test_frames_of_other_names_are_in_the_order_of_folders_and_numbers(tmp_path: Path, pattern: str) -> None:
+    pixels = ramp((23, 6, 8))
+    folder = write_tree(tmp_path / "a", pixels, rate=12)
+    for path in list(folder.rglob("*.dm4")):
+        path.rename(path.with_name(pattern.format(int(path.stem[-4:]))))
+    for level in ("", "Hour_00", "Hour_00/Minute_00"):
+        with open_movie(folder / level) as movie:
+            np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+            assert movie.meta.frame_interval_s == pytest.approx(1 / 12)
+
+
+def test_frames_that_are_stacks_of_one_are_read(tmp_path: Path) -> None:
+    pixels = ramp((5, 6, 8))
+    folder = write_tree(tmp_path / "a", pixels)
+    for path, frame in zip(sorted(folder.rglob("*.dm4")), pixels, strict=True):
+        write_dm4(path, frame[np.newaxis], thumbnail=False)
+    with open_movie(folder) as movie:
+        assert movie.shape == (5, 6, 8)
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+
+
 def test_files_of_others_in_the_tree_are_left_alone(tmp_path: Path) -> None:
     pixels = ramp((5, 6, 8))
     folder = write_tree(tmp_path / "a", pixels)
