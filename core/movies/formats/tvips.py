@@ -195,6 +195,10 @@ def _stream(file: RandomAccessFile) -> Stream:
         if held % header.stride:
             whole = f"{paths[place].name} ends within frame {sum(frames)}, which is left out"
             issues.append(Issue(level="warning", code="truncated", text=f"truncated: {whole}"))
+    empty = [path.name for path, count in zip(paths, frames, strict=True) if not count]
+    if empty and any(frames):
+        # Cut between two frames, a part shows no other trace.
+        issues.append(Issue(level="warning", code="truncated", text=f"truncated: {empty[0]} holds no frame"))
     return Stream(header, paths, tuple(frames), tuple(issues))
 
 
