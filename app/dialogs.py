@@ -95,7 +95,10 @@ class Dialogs(QObject):
     def ask_dataset(self, entry: MovieEntry | None = None) -> None:
         """Which dataset of a file is shown?"""
         entry = entry or self._care.entry
-        if entry is None or not entry.datasets:
+        if entry is None:
+            return
+        if len(entry.datasets) < 2:
+            self._notices.tell("info", self.tr("{0} holds only one dataset.").format(entry.name), "datasets")
             return
         listed = {other.open_dataset for other in self._library.entries if other.path == entry.path}
         dialog = DatasetDialog(entry, listed, self._window)

@@ -78,6 +78,7 @@ class MovieCare(QObject):
         notices = self._notices
         self.growth.began.connect(lambda entry: notices.tell("info", self._growing_text(entry), "growing"))
         self.growth.grew.connect(lambda entry: notices.reword("growing", self._growing_text(entry)))
+        self.growth.shrank.connect(self._on_shrank)
         self.growth.stopped.connect(self._on_growth_stopped)
         self._library.several_found.connect(self._on_several)
 
@@ -224,6 +225,12 @@ class MovieCare(QObject):
         frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""
         told = self.tr("{0} is still being written: {1} so far. New frames appear by themselves.")
         return told.format(entry.name, frames)
+
+    def _on_shrank(self, entry: MovieEntry) -> None:
+        self._notices.withdraw("growing")
+        frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""
+        told = self.tr("{0} has become shorter: {1} are left. Another program may be writing to it.")
+        self._notices.tell("warning", told.format(entry.name, frames), "shrank", sticky=True)
 
     def _on_growth_stopped(self, entry: MovieEntry) -> None:
         frames = frames_text(entry.file_meta.frames) if entry.file_meta is not None else ""

@@ -292,6 +292,9 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow() and self._interior is not None:
+            # Whoever comes back from the camera's program wants to see what it has written meanwhile.
+            self._interior.care.growth.look_now()
         if event.type() == QEvent.Type.ApplicationPaletteChange and hasattr(self, "empty_page"):
             self._refresh_colours()
 

@@ -28,12 +28,15 @@ class GrowthWatch(QObject):
         It has more frames, or more bytes, than before; said once, until it has stopped.
     grew(MovieEntry)
         The same, each time after the first.
+    shrank(MovieEntry)
+        It has fewer frames than before.
     stopped(MovieEntry)
         It grew, and does not any more.
     """
 
     began = Signal(object)
     grew = Signal(object)
+    shrank = Signal(object)
     stopped = Signal(object)
 
     def __init__(self, library: MovieLibrary, parent: QObject | None = None) -> None:
@@ -84,6 +87,9 @@ class GrowthWatch(QObject):
         if entry is not self._entry or entry.file_meta is None:
             return
         now = _size(entry)
+        if now[0] < self._before[0]:
+            self._before, entry.growing = now, False
+            self.shrank.emit(entry)
         if now[0] > self._before[0] or now[1] > self._before[1]:
             self._before, self._looks_left = now, STILL_LOOKS
             if entry.growing:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.theme.colours import accent
+from app.theme.colours import level_colour
 from app.viewer.view_state import ViewState
 from app.words import number_text
 from core.protocol.reader import LogColumn
@@ -64,7 +64,7 @@ class TracePlot(QWidget):
         if not len(self._values):
             return
         area, (low, high) = self._area(), self._span()
-        painter.setPen(QPen(accent(), 1.6))
+        painter.setPen(QPen(level_colour("info"), 1.6))
         for frames, values in self._runs:
             xs = np.atleast_1d(self._x(frames))
             ys = area.bottom() - (values - low) / (high - low) * area.height()

@@ -62,6 +62,16 @@ def test_growth_is_said_once_and_so_is_its_end(desk: Desk, qtbot: QtBot) -> None
     assert texts[-1] == "camera.dm4 has stopped growing: 400 frames."
 
 
+def test_a_movie_that_shrinks_says_so_and_shows_what_is_left(desk: Desk, qtbot: QtBot) -> None:
+    grow(desk, 100)
+    desk.open("camera.dm4")
+    desk.window.viewer.state.set_frame(99)
+    grow(desk, 60)
+    look(desk, qtbot)
+    assert "camera.dm4 has become shorter: 60 frames are left." in desk.window.notice_bar.texts()[-1]
+    assert (desk.window.viewer.state.frames, desk.window.viewer.state.frame) == (60, 59)
+
+
 def test_a_range_that_was_typed_stays_while_the_movie_grows(desk: Desk, qtbot: QtBot) -> None:
     grow(desk, 100)
     desk.open("camera.dm4")
