@@ -23,6 +23,7 @@ import numpy as np
 
 from core.movies.errors import Malformed, MovieError, Truncated, reason
 from core.movies.files import RandomAccessFile
+from core.movies.formats.hdf5_guard import check_local_heaps
 from core.movies.formats.hdf5_heap import DESCRIPTOR_BYTES, Heaps
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Stream(io.RawIOBase):
         self._file = file
         self._at = 0
         self._patches: dict[int, bytes] = {}
+        # Sizes of addresses and lengths.
+        self._sizes = (8, 8)
         self.failure: MovieError | None = None
         self.being_written = False
         self.size = file.size
@@ -97,6 +100,8 @@ class Stream(io.RawIOBase):
     def _read_superblock(self, start: int) -> None:
         head = self._file.read(start, min(96, self._file.size - start))
         version = head[8] if len(head) > 8 else 255
+        if len(head) > 14:
+            self._sizes = (head[13], head[14]) if version in (0, 1) else (head[9], head[10])
         end: int | None = None
         if version in (0, 1) and len(head) >= 60 and head[13] == 8:
             end = struct.unpack_from("<Q", head, 40 if version == 0 else 44)[0]
@@ -141,6 +146,7 @@ class Stream(io.RawIOBase):
                     f"The HDF5 file ends at byte {self._file.size}; what lies at byte {self._at} is missing.",
                 )
             self._file.read_into(self._at, view)
+            check_local_heaps(self._file, self._at, bytes(view), self._sizes, self.start)
         except MovieError as error:
             self.failure = error
             raise OSError(error.info.what) from error
