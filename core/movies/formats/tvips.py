@@ -195,10 +195,11 @@ def _stream(file: RandomAccessFile) -> Stream:
         if held % header.stride:
             whole = f"{paths[place].name} ends within frame {sum(frames)}, which is left out"
             issues.append(Issue(level="warning", code="truncated", text=f"truncated: {whole}"))
-    empty = [path.name for path, count in zip(paths, frames, strict=True) if not count]
-    if empty and any(frames):
-        # Cut between two frames, a part shows no other trace.
-        issues.append(Issue(level="warning", code="truncated", text=f"truncated: {empty[0]} holds no frame"))
+    # A part ends when it is full. Cut between two frames it shows no other trace than a longer part behind it.
+    short = next((place for place, count in enumerate(frames) if count < max(frames[place:])), None)
+    if short is not None:
+        text = f"truncated: {paths[short].name} holds {frames[short]} frames, fewer than a part behind it"
+        issues.append(Issue(level="warning", code="truncated", text=text))
     return Stream(header, paths, tuple(frames), tuple(issues))
 
 
