@@ -43,7 +43,7 @@ Question = Describe | Thumbnail | View | TraceRequest | Survey | TagsRequest | H
 Answer = Described | Pixels | Trace | Surveyed | Tags | HolderLogJoined
 
 _MOST_OPEN = 4
-_MOST_DESCRIBED = 64
+_MOST_DESCRIBED = 32
 _MOST_PARTS = 1000
 _DEEPEST = 4
 _MOST_LISTED = 512
