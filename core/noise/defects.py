@@ -244,6 +244,7 @@ class _Pixel:
     def __init__(self, series: npt.NDArray[np.float32], statistics: Statistics, place: tuple[np.intp, np.intp]) -> None:
         finite = np.isfinite(series).all(axis=1)
         self._series = series[finite].astype(np.float64)
+        self._levels = np.asarray(statistics.levels)[finite]
         self._own = self._series[:, _WIDE**2 // 2]
         self._others = self._series[:, _OTHERS]
         self._line: NoiseLine | None = statistics.line
@@ -305,14 +306,21 @@ class _Pixel:
             return False
         # One or two hits make no flicker.
         usual = np.argsort(np.abs(self._own - np.median(self._own)))[: -max(2, int(_FLICKERS * len(self._own)))]
-        total = float(np.var(self._own[usual], ddof=1))
+        own = _without(self._own[usual], self._levels[usual])
+        total = float(np.var(own, ddof=1))
         expected = float(self._line.variance(np.array([self._mean]))[0])
-        free = len(usual) - 1
+        free = len(usual) - 2
         if total < _LOUD * expected or stats.chi2.sf(free * total / expected, free) > _CHANCE:
             return False
         # How much of its ups and downs do the neighbours show? A spot's flanks go with it.
-        own = self._own[usual] - self._own[usual].mean()
         near = self._others[usual] - self._others[usual].mean(axis=0)
         shares = near.T @ own / float(own @ own)
         error = float(np.sqrt(np.median(near.var(axis=0)) / (len(own) * total)))
         return float(np.sort(shares)[-3]) + 3 * error < _SHARED
+
+
+def _without(values: npt.NDArray[np.float64], levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Take out what goes with the mean of the whole frame: the beam's flicker; the mean as well."""
+    values, levels = values - values.mean(), levels - levels.mean()
+    power = float(levels @ levels)
+    return values if power <= 0 else values - levels * (float(levels @ values) / power)

@@ -53,6 +53,10 @@ class Statistics:
         Pixels that held a number in every frame.
     freedom : float
         Degrees of freedom of `noise`.
+    line : NoiseLine or None
+        Variance by mean; None where there is no noise.
+    levels : tuple of float
+        Mean of each frame: the beam may flicker.
     """
 
     mean: Image
@@ -64,6 +68,7 @@ class Statistics:
     frames: int
     freedom: float
     line: NoiseLine | None
+    levels: tuple[float, ...] = ()
 
 
 def gather(read: Read, sample: Sample, step: Step, find_hits: bool = True, least: float = 0.0) -> Statistics:
@@ -154,6 +159,7 @@ class _Totals:
         self._squares = np.zeros(shape, dtype=np.float32)
         self._steps = np.zeros(shape, dtype=np.float32)
         self._frames = 0
+        self._levels: list[float] = []
         self.flicker = np.zeros(shape, dtype=np.uint16)
         self.usable = np.ones(shape, dtype=np.bool_)
 
@@ -170,6 +176,7 @@ class _Totals:
             self._steps += np.square(change, out=change)
         self._before = frame
         self._frames += 1
+        self._levels.append(float(frame.mean(dtype=np.float64)))
 
     def statistics(self, hits: tuple[Hit, ...], sample: Sample) -> Statistics:
         """Return mean and variances; this is used up afterwards."""
@@ -185,5 +192,14 @@ class _Totals:
         noise = self._steps / np.float32(2 * pairs) if pairs else total
         line = fit_noise_line(mean, noise)
         return Statistics(
-            mean, noise, total, self.flicker, self.usable, hits, count, freedom if pairs else float(count - 1), line
+            mean,
+            noise,
+            total,
+            self.flicker,
+            self.usable,
+            hits,
+            count,
+            freedom if pairs else float(count - 1),
+            line,
+            tuple(self._levels),
         )

@@ -104,3 +104,31 @@ def test_the_sample_movie_has_no_defects(repository) -> None:
     statistics, defects = look(sample)
     assert not defects.mask.any()
     assert not hits(statistics)
+
+
+@pytest.mark.parametrize("dose", [1.0, 30.0])
+def test_a_flickering_beam_makes_no_defects(dose: float) -> None:
+    beam = np.random.default_rng(0).uniform(0.5, 1.5, 40)[:, None, None]
+    spots = np.full((96, 96), 1.0)
+    spots[12::24, 12::24] = 100.0
+    for picture in (spots, columns(96, 16, 0.4), columns(96, 7.3, 0.5)):
+        movie = np.random.default_rng(1).poisson(picture * beam * dose).astype(np.float32)
+        statistics, defects = look(movie)
+        assert not defects.mask.any()
+        assert not hits(statistics)
+
+
+def test_another_place_half_way_makes_no_defects() -> None:
+    pictures = [columns(96, 16, 0.5), 2 * columns(96, 11, 0.6)]
+    movie = np.concatenate([counted(picture, 20, 10.0) for picture in pictures])
+    statistics, defects = look(movie)
+    assert not defects.mask.any()
+    assert not hits(statistics)
+
+
+def test_the_rim_of_a_beam_stop_and_clipped_values_make_no_defects() -> None:
+    y, x = np.mgrid[:96, :96]
+    stopped = np.where((x - 40) ** 2 + (y - 50) ** 2 < 400, 0.0, columns(96, 9, 0.8))
+    movie = counted(stopped, 40, 20.0)
+    assert not look(movie)[1].mask.any()
+    assert not look(np.clip(movie - 15, 0, 60))[1].mask.any()
