@@ -49,9 +49,10 @@ def recordings(file: RandomAccessFile) -> list[tuple[Entry, list[Path]]]:
 def _nothing(file: RandomAccessFile, tree: TagTree) -> Malformed | Truncated:
     if tree.damage is None:
         return Malformed.about(file.path, "The DM file holds tags but no image.")
-    pixels = [at for path, at in tree.arrays.items() if path.endswith(".ImageData.Data")]
-    if pixels:
-        at = pixels[-1]
+    known_pixels = {image.data for image in dm_image.images_of(tree)}
+    lost = [at for path, at in tree.arrays.items() if path.endswith(".ImageData.Data") and at not in known_pixels]
+    if lost:
+        at = lost[-1]
         name = dm_image.item_name(at.item_type)
         kind = f", most likely as {name}" if name else ""
         return Truncated.about(

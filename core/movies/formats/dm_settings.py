@@ -199,9 +199,10 @@ def _of_one_frame(exposure: float | None, interval: float | None, frames: int) -
 def _plane_times(tree: TagTree, image: str, declared: int) -> tuple[float, ...] | None:
     """When each plane came to a stack that a script built from live images, in s since the first."""
     planes = f"{image}.ImageTags.plane info"
-    ticks = [tree.number(f"{planes}.{plane}.added @ tick") for plane in range(declared)] if declared > 1 else []
-    given = [tick for tick in ticks if tick is not None]
-    if not ticks or len(given) < len(ticks):
+    # The file may claim any number of frames: what is there is counted, not what is claimed.
+    ticks = (tree.number(f"{planes}.{plane}.added @ tick") for plane in range(declared))
+    given = [tick for tick in itertools.takewhile(lambda tick: tick is not None, ticks) if tick is not None]
+    if len(given) < 2 or len(given) < declared:
         return None
     times = [0.0]
     for earlier, later in itertools.pairwise(given):

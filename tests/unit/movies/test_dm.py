@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,6 +204,22 @@ def test_claimed_size_beyond_the_file_allocates_nothing(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(Truncated):
         open_movie(path)
+
+
+def test_thousands_of_millions_of_claimed_frames_take_no_time(tmp_path: Path) -> None:
+    pixels = ramp((3, 4, 6))
+    path = write_dm4(tmp_path / "a.dm4", pixels, sizes_first=True)
+    data = bytearray(path.read_bytes())
+    tag = b"%%%%" + struct.pack(">QQ", 1, 5)
+    place = data.index(tag + struct.pack("<I", 3)) + len(tag)
+    data[place : place + 4] = (0x7FFFFFFF).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    start = time.process_time()
+    with open_movie(path) as movie:
+        assert (movie.meta.frames, movie.meta.declared_frames) == (3, 0x7FFFFFFF)
+        assert [issue.code for issue in movie.meta.issues] == ["truncated"]
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+    assert time.process_time() - start < 2
 
 
 def test_director_of_an_in_situ_recording_says_what_is_missing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -219,13 +220,16 @@ def test_stack_saved_from_a_recording_is_itself_and_no_director(tmp_path: Path) 
         assert movie.meta.issues == ()
 
 
-@pytest.mark.parametrize("recorded", [0, 2**32 - 1])
+@pytest.mark.parametrize("recorded", [0, 335_544_323, 2**31 - 1, 2**32 - 1])
 def test_nonsense_count_of_frames_allocates_nothing(tmp_path: Path, recorded: int) -> None:
     pixels = ramp((5, 6, 8))
     path = write_director(tmp_path / "a.dm4", pixels, recorded=recorded)
     tracemalloc.start()
+    start = time.process_time()
     with open_movie(path) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        assert movie.meta.frames == 5
+    assert time.process_time() - start < 2
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16e6
