@@ -36,6 +36,7 @@ _PART = 1024
 # The names of metadata and folders, per frame and in all.
 _FRAME_OVERHEAD = 4096
 _METADATA_BYTES = 1 << 20
+_MOST_SYNCED = 256
 
 
 class OmeZarrWriter:
@@ -117,6 +118,9 @@ class OmeZarrWriter:
             )
         self.resumed = existed and resume and os.read(self._lock_file, len(layout) + 1) == layout
         if self.resumed:
+            # What a killed run was in the middle of.
+            for torn in (self.partial / ARRAY).rglob("*.partial"):
+                torn.unlink(missing_ok=True)
             self._array = zarr.open_array(self.partial / ARRAY, mode="r+")
             return
         shutil.rmtree(self.partial / ARRAY, ignore_errors=True)
@@ -194,6 +198,10 @@ class OmeZarrWriter:
         with self._guard:
             waiting, self._unflushed = self._unflushed, set()
         with _typed(self.partial):
+            if len(waiting) > _MOST_SYNCED and hasattr(os, "sync"):
+                # One call for all: thousands of files one by one take minutes.
+                os.sync()
+                return
             for index in waiting:
                 _sync(self._frame_path(index))
 
