@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,14 @@ _MOST_VALUES = 24
 _DEEPEST = 40
 
 
-def flatten(tags: Mapping[str, Any], most: int = MOST_ROWS) -> Iterator[TagRow]:
+class Leaf(NamedTuple):
+    """A tag: its dotted name, and its whole value as text."""
+
+    name: str
+    value: str
+
+
+def flatten(tags: Mapping[str, Any], most: int = MOST_ROWS) -> Iterator[Leaf]:
     """The leaves of a tree of tags, each with its dotted name and its whole value as text.
 
     Parameters
@@ -62,7 +69,7 @@ def _cut(text: str, at: int) -> str:
     return ("… " if start else "") + part + (" …" if start + _LONGEST < len(text) else "")
 
 
-def _walk(name: str, value: Any, depth: int) -> Iterator[TagRow]:
+def _walk(name: str, value: Any, depth: int) -> Iterator[Leaf]:
     if depth < _DEEPEST and isinstance(value, Mapping) and value:
         for key, item in value.items():
             yield from _walk(f"{name}.{key}" if name else str(key), item, depth + 1)
@@ -70,7 +77,7 @@ def _walk(name: str, value: Any, depth: int) -> Iterator[TagRow]:
         for place, item in enumerate(value):
             yield from _walk(f"{name}.{place}", item, depth + 1)
     elif name:
-        yield TagRow(name=name, value=as_text(value))
+        yield Leaf(name, as_text(value))
 
 
 def _is_tree(value: Any) -> bool:

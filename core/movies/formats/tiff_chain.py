@@ -52,12 +52,16 @@ class Image:
 
 @dataclass(frozen=True)
 class Chain:
-    """All images of a file, in order; `broken` says why the list ends early, if it does."""
+    """All images of a file, in order; `broken` says why the list ends early, if it does.
+
+    ``endless`` chains lead back to themselves, and tifffile must not be sent along them.
+    """
 
     images: tuple[Image, ...]
     order: str
     big: bool
     broken: str | None
+    endless: bool = False
 
     def numbers(self, file: RandomAccessFile, held: Numbers | None) -> NDArray[np.uint64]:
         """The numbers of a tag; none if it is missing or no list of integers.
@@ -128,8 +132,10 @@ def walk(file: RandomAccessFile) -> Chain:
     forms: dict[int, _Form] = {}
     last = 0
     broken: str | None = None
+    endless = False
     while at:
         if at in seen or len(images) >= _MOST_IMAGES:
+            endless = True
             broken = "it leads back to an image before" if at in seen else "it never ends"
             break
         seen.add(at)
@@ -143,7 +149,7 @@ def walk(file: RandomAccessFile) -> Chain:
             break
         images.append(image)
         last, at = at, following
-    return Chain(tuple(images), order, big, broken)
+    return Chain(tuple(images), order, big, broken, endless)
 
 
 def _image(

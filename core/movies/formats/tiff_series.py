@@ -85,7 +85,7 @@ def stacks(file: RandomAccessFile, tiff: tifffile.TiffFile, chain: Chain) -> lis
 
 def _series(tiff: tifffile.TiffFile, chain: Chain) -> list[_Series]:
     """The series as a dialect tells them; of the others, and of broken files, the images that are like each other."""
-    if any(getattr(tiff, f"is_{dialect}") for dialect in _DIALECTS):
+    if not chain.endless and any(getattr(tiff, f"is_{dialect}") for dialect in _DIALECTS):
         try:
             _check_claims(tiff, chain)
             by_place = {image.at: image for image in chain.images}

@@ -123,20 +123,21 @@ def test_closed_movie_lets_all_images_go(tmp_path: Path) -> None:
         assert not [path for path in held if folder in path.parents]
 
 
-def test_thirty_six_thousand_images_are_understood_soon(tmp_path: Path) -> None:
+def test_thousands_of_images_are_understood_soon(tmp_path: Path) -> None:
     folder = _tiffs(tmp_path / "a", [0])
     first = folder / "f_0000.tif"
     # Links: as quick to make as names.
-    for number in range(1, 36_000):
+    for number in range(1, 9_000):
         os.link(first, folder / f"f_{number:04}.tif")
     start = time.process_time()
     found = survey([str(folder)])
     with open_movie(folder) as movie:
-        assert len(movie) == 36_000
-        movie.frame(35_999)
-    assert time.process_time() - start < 6
-    assert [find.files for find in found.finds] == [36_000]
-    assert "36,000 numbered TIFF images" in found.said
+        assert len(movie) == 9_000
+        movie.frame(8_999)
+    # 36,000 take 1.7 s.
+    assert time.process_time() - start < 2
+    assert [find.files for find in found.finds] == [9_000]
+    assert "9,000 numbered TIFF images" in found.said
 
 
 def test_picture_of_sixteen_bits_is_a_movie_of_one_frame(tmp_path: Path) -> None:

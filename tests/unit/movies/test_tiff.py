@@ -251,6 +251,23 @@ def test_circular_chain_of_pages_ends(tmp_path: Path) -> None:
     assert time.process_time() - start < 2
 
 
+@pytest.mark.parametrize("description", ["", "ImageJ=1.54f\nimages=3\n", '{"shape": [3, 8, 8]}', "<OME></OME>"])
+def test_page_that_leads_to_itself_ends(tmp_path: Path, description: str) -> None:
+    pixels = ramp((8, 8))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata=None, description=description)
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages[0].offset + 2 + 12 * len(tiff.pages[0].tags)
+        data = bytearray(path.read_bytes())
+        data[at : at + 4] = struct.pack("<I", tiff.pages[0].offset)
+    path.write_bytes(bytes(data))
+    start = time.process_time()
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.frame(0), pixels)
+        assert movie.meta.issues
+    assert time.process_time() - start < 2
+
+
 def _patch(path: Path, code: int, value: int) -> None:
     """Overwrite a tag of the first page."""
     with tifffile.TiffFile(path) as tiff:
