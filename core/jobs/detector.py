@@ -234,7 +234,7 @@ class _Look:
         """A frame of the sample (H, W), corrected; NaN where it holds no number."""
         frame = self._correction.apply(self._movie.frame(self._sample.frames[place]))
         values = np.asarray(frame, dtype=np.float32)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        if frame.dtype.kind == "f" and not np.isfinite(values).all():
             values = np.where(np.isfinite(values), values, np.float32(np.nan))
         return values
 

@@ -1,3 +1,3 @@
-"""What the noise of a detector is, measured on the data themselves. numpy and scipy alone."""
+"""What the noise of a detector is, measured on the data themselves. numpy, scipy and OpenCV alone."""
 
 from __future__ import annotations
