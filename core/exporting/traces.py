@@ -39,6 +39,10 @@ def write_traces(
         notices.append(Notice(level="info", code="holder-log", text=said))
     times, dose = frame_times(chosen.meta), dose_of(chosen.meta)
     names = ["frame", "time (s)", "mean", "standard deviation", "minimum", "maximum", "not finite (px)"]
+    line = chosen.scale.line
+    if line is not None:
+        # The columns before hold stored numbers.
+        names.append(f"mean calibrated ({chosen.meta.intensity_unit or 'value'})")
     if dose.per_frame_a2 is not None:
         names.append("dose so far (e/Å²)")
     names += [f"{column.name} ({column.unit})" if column.unit else column.name for column in columns]
@@ -48,6 +52,8 @@ def write_traces(
         for place, frame in enumerate(chosen.ahead(context)):
             number = chosen.frames[place]
             row: list[Any] = [number, "" if times is None else _short(times[number]), *_summary(frame)]
+            if line is not None:
+                row.append("" if row[2] == "" else _short((float(row[2]) - line[0]) * line[1]))
             if dose.per_frame_a2 is not None:
                 row.append(_short(dose.at(number) or 0.0))
             for column in columns:

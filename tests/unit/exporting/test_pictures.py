@@ -297,6 +297,15 @@ def test_table_tells_of_each_frame(tmp_path: Path, export: Export, pixels: np.nd
     assert [row["Temperature (°C)"] for row in rows[::2]] == ["500", "510", "520"]
 
 
+def test_table_of_whole_numbers_tells_the_values_too(tmp_path: Path, export: Export, pixels: np.ndarray) -> None:
+    export("b.tif", dtype="uint16")
+    export("b.csv", source=tmp_path / "b.tif")
+    with (tmp_path / "b.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows):
+        assert float(row["mean calibrated (value)"]) == pytest.approx(float(pixels[number].mean()), abs=0.01)
+
+
 _FAKE = """#!{python}
 import sys
 if "-encoders" in sys.argv:
