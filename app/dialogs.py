@@ -5,6 +5,7 @@ Asking lives here, doing in `app.movie_care`, `app.workspace` and the jobs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
@@ -35,7 +36,7 @@ from app.words import bytes_text, frames_text
 from core.protocol.base import ErrorInfo
 from core.protocol.clean_up import CleanUp
 from core.protocol.export import ExportResult
-from core.protocol.raw_layout import RawLayout
+from core.protocol.raw_layout import PIXEL_TYPES, RawLayout
 from core.protocol.reader import Surveyed
 
 
@@ -119,7 +120,7 @@ class Dialogs(QObject):
             self._open_layout(path, 0, None)
 
     def _open_layout(self, path: str, file_bytes: int, replaced: MovieEntry | None) -> None:
-        start = RawLayout(height=1024, width=1024)
+        start = guessed_layout(replaced.problem if replaced is not None else None)
         key = replaced.dataset if replaced is not None else None
         if key is not None and key.startswith("raw:"):
             start = RawLayout.of(key)
@@ -261,6 +262,15 @@ class Dialogs(QObject):
     def _on_mask_failed(self, error: ErrorInfo) -> None:
         self._mask = ""
         self._notices.tell_error(error, "defects")
+
+
+def guessed_layout(problem: ErrorInfo | None) -> RawLayout:
+    """Where to begin: what the reader could still tell of a file that is cut."""
+    advice = problem.advice if problem is not None else ""
+    offset = re.search(r"begin at byte (\d{1,9})\b", advice)
+    dtype = next((name for name in PIXEL_TYPES if re.search(rf"\b{name}\b", advice)), "uint16")
+    values = {"height": 1024, "width": 1024, "dtype": dtype, "offset": int(offset[1]) if offset is not None else 0}
+    return RawLayout.model_validate(values)
 
 
 def show_in_folder(path: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from PySide6.QtCore import QCoreApplication
 
-from app.words import number_text, pixel_size_text, seconds_text
+from app.words import number_text, seconds_text
 from core.protocol.entered import Entered
 from core.protocol.movie import MovieMeta
 
@@ -171,6 +171,15 @@ def _start_text(meta: MovieMeta) -> str:
     return start.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
+def _pixel_text(meta: MovieMeta) -> str:
+    """With more digits than a row of the list has room for."""
+    if meta.pixel_size is None:
+        return ""
+    y, x = (number_text(size, 5) for size in meta.pixel_size)
+    unit = meta.pixel_unit or ""
+    return f"{x} {unit}" if x == y else f"{y} × {x} {unit}"
+
+
 def _interval_text(meta: MovieMeta) -> str:
     if meta.frame_interval_s is not None:
         return seconds_text(meta.frame_interval_s)
@@ -192,7 +201,7 @@ def fields() -> tuple[Field, ...]:
             ("pixel_size", "pixel_unit"),
             _tr("Pixel size"),
             "0.02 nm",
-            lambda m: "" if m.pixel_size is None else pixel_size_text(m).removesuffix("/px"),
+            _pixel_text,
             _read_pixel_size,
         ),
         Field(("frame_interval_s",), _tr("Frame interval"), "0.05 s", _interval_text, _read_interval),

@@ -10,9 +10,11 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from app.dialogs import guessed_layout
 from app.project_browser.dataset_dialog import DatasetDialog
 from app.project_browser.raw_dialog import RawDialog, fits
 from app.project_browser.survey_dialog import SurveyDialog
+from core.protocol.base import ErrorInfo
 from core.protocol.movie import DatasetInfo
 from core.protocol.raw_layout import RawLayout
 from core.protocol.reader import Find, Surveyed
@@ -213,6 +215,13 @@ def test_how_many_frames_fit_into_a_file() -> None:
     assert fits(layout, 50 + 200 + 7 + 199) == (1, 206)
     assert fits(layout, 20) == (0, 0)
     assert fits(layout.model_copy(update={"frames": 1}), 50 + 200 + 7 + 200) == (1, 207)
+
+
+def test_a_cut_file_is_begun_with_what_the_reader_could_still_tell() -> None:
+    advice = "Copy it again; or type width and height: the pixels begin at byte 5362, most likely as int32."
+    found = guessed_layout(ErrorInfo(code="truncated", what="The file is cut.", advice=advice))
+    assert (found.offset, found.dtype) == (5362, "int32")
+    assert guessed_layout(None).offset == 0
 
 
 def test_escape_closes_the_layout_dialog_and_removes_its_scratch(desk: Desk) -> None:

@@ -13,13 +13,14 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.actions.action_info import ActionId
+from app.project_browser.entries import ResultEntry
 from app.viewer.picture import FrameMap, PictureKind
 from app.viewer.scale_bar import scale_bar
 from app.viewer.view_state import Contrast, Layout, PaneKind, ViewState, averaging_step, fit_zoom
-from core.protocol.denoise import FrameRange, Region
+from core.protocol.denoise import DenoiseRequest, FrameRange, Region, StoredScale
 from tests.qt import specimen
 from tests.qt.conftest import Desk
-from tests.qt.stand_ins import area_mean
+from tests.qt.stand_ins import PLAN, area_mean
 
 
 def wheel(desk: Desk, place: QPoint, steps: int) -> None:
@@ -371,3 +372,19 @@ def test_a_closed_window_asks_the_reader_for_nothing_more(desk: Desk) -> None:
     viewer.state.set_frame(5)
     viewer._refresh()
     assert not viewer._raw_feed.busy
+
+
+def test_a_result_in_whole_numbers_is_shown_in_the_movies_own_values(desk: Desk, qtbot: QtBot) -> None:
+    entry = desk.open("a.dm4")
+    plan = PLAN.model_copy(update={"stored": StoredScale(origin=8, scale=0.5)})
+    request = DenoiseRequest(source=entry.path, output="/data/a_denoised.tif", model="general", plan=plan)
+    result = ResultEntry("/data/a_denoised.tif", request, "General", 0.0, frames=specimen.FRAMES)
+    desk.window.library.add_result(entry, result)
+    desk.window.browser.select(entry, result)
+    view = desk.window.viewer.denoised_pane.view
+    qtbot.waitUntil(lambda: view.picture is not None and not desk.window.viewer._result_feed.busy)
+    picture = view.picture
+    assert picture is not None
+    stored = area_mean(specimen.denoised(0), picture.step)[: picture.pixels.shape[0], : picture.pixels.shape[1]]
+    np.testing.assert_allclose(picture.pixels, (stored - 8) * 0.5, rtol=1e-5)
+    assert picture.low < picture.high < stored.max()
