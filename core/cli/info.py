@@ -133,7 +133,7 @@ def _print_meta(out: Console, found: _Found, datasets: tuple[DatasetInfo, ...]) 
             shape = " x ".join(map(str, one.shape))
             shown = " <- shown" if one.key == meta.dataset else ""
             refusal = f"; not a movie: {one.refusal}" if one.refusal else ""
-            out.print(f"  {one.key:<12}{one.title} {shape} {one.dtype}{refusal}{shown}")
+            out.print(f"  {one.key:<12} {one.title} {shape} {one.dtype}{refusal}{shown}")
 
 
 def _rows(found: _Found) -> list[tuple[str, str]]:

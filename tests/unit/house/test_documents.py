@@ -85,3 +85,19 @@ def test_manual_names_every_option_of_denoise_and_no_other() -> None:
     assert told <= known
     # -o stands for --output, and --help is everywhere.
     assert known - told <= {"--help", "--output"}
+
+
+def test_table_of_formats_names_every_ending_that_is_read() -> None:
+    from core.movies.registry import FORMATS
+
+    table = (ROOT / "docs" / "manual" / "formats.md").read_text(encoding="utf-8").lower()
+    named = set(re.findall(r"\w+", table))
+    unnamed = [end for one in FORMATS if one.name != "other" for end in one.extensions if end[1:] not in named]
+    assert not unnamed
+
+
+def test_table_of_formats_names_every_ending_that_is_written() -> None:
+    from core.movies.writers import RESULT_ENDINGS
+
+    table = (ROOT / "docs" / "manual" / "formats.md").read_text(encoding="utf-8").lower()
+    assert not [end for end in RESULT_ENDINGS if end.rsplit(".", 1)[-1] not in table]
