@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -462,3 +464,26 @@ def test_needed_bytes_cover_the_finished_result(tmp_path: Path, end: str) -> Non
             path = writer.finish(json.dumps(_PROVENANCE))
         files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
         assert sum(one.stat().st_size for one in files) <= writer.needed_bytes
+
+
+def test_writer_killed_in_the_middle_loses_no_written_frame(tmp_path: Path, end: str) -> None:
+    program = (
+        "import os, sys, numpy as np; from core.movies.writers import create_writer\n"
+        "w = create_writer(sys.argv[1], (9, 32, 32))\n"
+        "for i in (0, 7): w.write(i, np.full((32, 32), i + 1, np.float32))\n"
+        "os._exit(9)"
+    )
+    path = tmp_path / f"a{end}"
+    root = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", program, str(path)], cwd=root, check=False).returncode == 9
+    if end == ".ome.zarr":
+        # As zarr leaves a frame behind that it was in the middle of.
+        torn = partial_path(path) / "0" / "c" / "0" / "0" / "0.1234.partial"
+        torn.write_bytes(b"half a frame")
+    with create_writer(path, (9, 32, 32)) as writer:
+        assert writer.resumed
+        assert (writer.read(0) == 1).all()
+        assert (writer.read(7) == 8).all()
+        assert not writer.read(3).any()
+        writer.finish()
+    assert not list(tmp_path.rglob("*.partial"))
