@@ -47,6 +47,7 @@ class _Pixels:
     source: FrameSource
     frames: int
     wrong_counts: int = 0
+    parted: int | None = None
     file_bytes: tuple[int, ...] = ()
 
 
@@ -124,7 +125,8 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
         found = _offsets(file, chain, stack, stack.images, frame_bytes)
         if found is not None:
             offsets, wrong = found
-            return _Pixels(StridedSource(file, stored, stack.height, stack.width, offsets), len(offsets), wrong)
+            source = StridedSource(file, stored, stack.height, stack.width, offsets)
+            return _Pixels(source, len(offsets), wrong, _parted(chain, stack))
     if frame_bytes > min(_LARGEST_FRAME, file.size * _LARGEST_RATIO):
         raise Malformed.about(
             file.path,
@@ -137,7 +139,21 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
         if pieces is None or not all_there(pieces, file.size) or int(pieces[1].sum()) < needed:
             break
         places.append(pieces)
-    return _Pixels(PiecesSource(file, stack.page, stack.dtype, places), len(places))
+    return _Pixels(PiecesSource(file, stack.page, stack.dtype, places), len(places), parted=_parted(chain, stack))
+
+
+def _parted(chain: Chain, stack: Stack) -> int | None:
+    """The first frame before which images of another size or type lie in the file; None if there is none."""
+    number = {image.at: place for place, image in enumerate(chain.images)}
+    keys = {image.key for image in stack.images if image is not None}
+    for frame in range(1, len(stack.images)):
+        before, after = stack.images[frame - 1], stack.images[frame]
+        if before is None or after is None or before.at not in number or after.at not in number:
+            return None
+        between = chain.images[number[before.at] + 1 : number[after.at]]
+        if any(image.key not in keys for image in between):
+            return frame
+    return None
 
 
 def _places(file: RandomAccessFile, chain: Chain, stack: Stack, image: Image) -> Places | None:
@@ -231,6 +247,15 @@ def _issues(stack: Stack, pixels: _Pixels, complaints: list[str]) -> list[Issue]
     if pixels.wrong_counts:
         text = f"{pixels.wrong_counts} images give another number of bytes than their size needs; the size was believed"
         issues.append(Issue(level="warning", code="wrong-byte-counts", text=text))
+    if pixels.parted is not None:
+        text = f"images of another size or type lie before frame {pixels.parted}; they are datasets of their own"
+        issues.append(Issue(level="warning", code="images-between", text=text))
+    turned = stack.page.tags.get("Orientation")
+    if turned is not None and turned.value in range(2, 9):
+        text = (
+            f"the file asks to be turned when it is shown (orientation {int(turned.value)}); it is left as it is stored"
+        )
+        issues.append(Issue(level="info", code="orientation", text=text))
     if int(stack.page.photometric) == _PALETTE and not _is_grey(stack.page.colormap):
         text = "the file has a colour table; it is left out, the stored numbers are used"
         issues.append(Issue(level="info", code="palette", text=text))

@@ -38,6 +38,8 @@ def test_image_of_another_size_in_the_middle_is_not_read_as_the_others(tmp_path:
     assert [info.shape for info in list_datasets(path)] == [(5, 20, 17), (1, 9, 31)]
     with open_movie(path) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels[[0, 1, 2, 4, 5]])
+        assert [issue.code for issue in movie.meta.issues] == ["images-between"]
+        assert "before frame 3" in movie.meta.issues[0].text
     with open_movie(path, "1") as movie:
         np.testing.assert_array_equal(movie.frame(0), other)
 
@@ -203,3 +205,11 @@ def test_settings_of_serialem_beside_a_tiff_stack_are_joined(tmp_path: Path) -> 
         assert movie.meta.pixel_size == pytest.approx((0.05, 0.05))
         assert movie.meta.magnification == 105000
         assert any("Voltage" in row.name for row in flatten(movie.tags()))
+
+
+def test_file_that_asks_to_be_turned_is_left_and_it_is_told(tmp_path: Path) -> None:
+    pixels = ramp((2, 8, 9))
+    path = _rename(write_pages(tmp_path / "a.tif", pixels, extratags=[(65111, 3, 1, 6, False)]), 274)
+    with open_movie(path) as movie:
+        np.testing.assert_array_equal(movie.region(slice(None)), pixels)
+        assert [issue.code for issue in movie.meta.issues] == ["orientation"]
