@@ -34,6 +34,7 @@ from core.movies import Movie, open_movie
 from core.movies.writers import create_writer, read_provenance
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, FrameRange, Notice, Plan, Provenance
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.views import display_range
 
 # Codes of the notices that name a reference image with its checksum.
 _REFERENCES = {"dark", "gain-reference", "defects", "pattern"}
@@ -267,7 +268,7 @@ def _writing(
             _discard(writer.partial)
             raise
         record = make_provenance(run, run.prepared.plan, run.judge(), told.notices)
-        writer.finish(record.model_dump_json())
+        writer.finish(record.model_dump_json(), display_range(writer.read(run.shape[0] // 2)))
 
 
 def _discard(partial: Path) -> None:

@@ -23,6 +23,7 @@ from core.movies import Movie, open_movie
 from core.movies.errors import MovieError, unwritable
 from core.movies.writers import MovieWriter, create_writer, partial_path
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, Notice
+from core.views import display_range
 
 __all__ = ["KeptDraft", "denoise_movie", "draft", "estimate"]
 
@@ -69,7 +70,9 @@ def denoise_movie(request: DenoiseRequest, store: ModelStore, context: RunContex
             plan = run.all_frames(writer.write)
             quality = run.judge()
             _tell_of_changes(request, movie, told)
-            writer.finish(make_provenance(run, plan, quality, told.notices).model_dump_json())
+            record = make_provenance(run, plan, quality, told.notices)
+            # Other programs show the stored numbers from black to white as the middle frame wants it.
+            writer.finish(record.model_dump_json(), display_range(writer.read(run.shape[0] // 2)))
             frames.remove()
     seconds = time.monotonic() - began
     pixels = (run.shape[0] - resumed) * run.shape[1] * run.shape[2]

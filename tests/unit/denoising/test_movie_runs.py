@@ -233,3 +233,12 @@ def test_progress_counts_up_and_foresees_the_end(tmp_path, store):
     known = [step for step in listener.steps if step[3] is not None]
     assert known[-1][3] == 0
     assert all(step[4] > 0 for step in known)
+
+
+def test_other_programs_open_a_result_with_the_contrast_of_its_middle_frame(tmp_path, store):
+    source = write_movie(tmp_path / "a.tif", frames=3)
+    result = denoise_movie(request(source, "gaussian"), store, Listener())
+    with tifffile.TiffFile(result.output) as made:
+        low, high = made.imagej_metadata["min"], made.imagej_metadata["max"]
+        middle = made.asarray()[1]
+    assert middle.min() <= low < middle.mean() < high <= middle.max()
