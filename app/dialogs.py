@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.detector.detector_dialog import DetectorDialog
 from app.exporting.export_dialog import ExportDialog
-from app.exporting.export_kinds import ExportContext
+from app.exporting.export_kinds import ExportContext, What
 from app.job_queue.engine_link import Engine
 from app.job_queue.side_job import SideJob
 from app.messages.notices import Choice, Notices
@@ -168,6 +168,9 @@ class Dialogs(QObject):
             contrasts=(state.contrast(PaneKind.RAW), state.contrast(PaneKind.DENOISED)),
         )
         dialog = ExportDialog(context, self.exports, self._window)
+        if chosen is not None:
+            # Whoever has selected a result means the result.
+            dialog.form.what.setCurrentIndex(max(0, dialog.form.what.findData(What.DENOISED)))
         dialog.folder_wanted.connect(show_in_folder)
         dialog.open()
         return dialog

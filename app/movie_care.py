@@ -237,6 +237,9 @@ class MovieCare(QObject):
         told = self.tr("{0} has stopped growing: {1}.").format(entry.name, frames)
         self._notices.tell("info", told, "growing")
         self._library.changed.emit(entry)
+        if entry is self._entry and entry.holder_log is not None:
+            # The new frames have their values, too.
+            self._join_log()
 
     def _on_several(self, entry: MovieEntry) -> None:
         if entry is not self._entry:

@@ -100,5 +100,6 @@ def test_a_draft_that_fails_is_told(desk: Desk, qtbot: QtBot) -> None:
     desk.open("a.dm4")
     ask(desk, qtbot)
     error = ErrorInfo(code="no-model", what="The model cannot be read.", advice="Install it again.")
-    desk.engine.event_received.emit(JobFailed(id=max(desk.engine.jobs), error=error))
+    draft = max(number for number, job in desk.engine.jobs.items() if isinstance(job, DraftRequest))
+    desk.engine.event_received.emit(JobFailed(id=draft, error=error))
     assert desk.window.notice_bar.texts() == [error.sentence()]

@@ -99,6 +99,15 @@ def test_without_a_result_only_the_raw_movie_is_offered(desk: Desk) -> None:
     assert form.what.count() == 1
 
 
+def test_whoever_selected_a_result_exports_the_result(desk: Desk) -> None:
+    dialog_of(desk).reject()
+    entry = desk.window.library.entries[0]
+    desk.window.browser.select(entry, entry.results[0])
+    dialog = desk.window.inside.dialogs.ask_export()
+    assert dialog is not None
+    assert asked(dialog).source == "/data/a_denoised.tif"
+
+
 def test_a_picture_is_of_the_frame_that_is_shown(desk: Desk) -> None:
     desk.open("a.dm4")
     desk.window.viewer.state.set_frame(41)

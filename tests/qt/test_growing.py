@@ -62,6 +62,16 @@ def test_growth_is_said_once_and_so_is_its_end(desk: Desk, qtbot: QtBot) -> None
     assert texts[-1] == "camera.dm4 has stopped growing: 400 frames."
 
 
+def test_a_holder_log_is_joined_to_the_new_frames_when_growth_ends(desk: Desk, qtbot: QtBot) -> None:
+    grow(desk, 100)
+    desk.open("camera.dm4")
+    desk.window.inside.care.set_holder_log("/data/log.csv")
+    grow(desk, 200)
+    for _ in range(STILL_LOOKS + 1):
+        look(desk, qtbot)
+    assert [kind for kind, _ in desk.reader.asked].count("holder_log") == 2
+
+
 def test_a_movie_that_shrinks_says_so_and_shows_what_is_left(desk: Desk, qtbot: QtBot) -> None:
     grow(desk, 100)
     desk.open("camera.dm4")
