@@ -198,6 +198,7 @@ def detector(
     dark: clean_up.Dark = None,
     gain_reference: clean_up.GainReference = None,
     dataset: DatasetOption = None,
+    settings: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -213,6 +214,7 @@ def detector(
             dark=dark,
             gain=gain_reference,
             dataset=dataset,
+            settings=tuple(settings or ()),
             overwrite=overwrite,
             json=json,
         )

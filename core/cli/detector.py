@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames
 from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
 from core.protocol.base import ErrorInfo
@@ -26,6 +27,7 @@ class DetectorOptions:
     dark: Path | None = None
     gain: Path | None = None
     dataset: str | None = None
+    settings: tuple[str, ...] = ()
     overwrite: bool = False
     json: bool = False
 
@@ -41,6 +43,7 @@ def run_detector(options: DetectorOptions) -> None:
             frames_used=options.frames_used,
             dark=None if options.dark is None else str(options.dark),
             gain=None if options.gain is None else str(options.gain),
+            entered=entered_from(options.settings),
             overwrite=options.overwrite,
         )
         result = _look(request, options.json)

@@ -50,6 +50,8 @@ def run(request: DetectorRequest, context: RunContext) -> DetectorResult:
     """
     told = Told(context)
     with open_movie(request.source, request.dataset) as movie:
+        if request.entered is not None:
+            movie.meta = request.entered.applied_to(movie.meta)
         meta = movie.meta
         files = None
         if request.output is not None:

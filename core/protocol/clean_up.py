@@ -8,6 +8,7 @@ from pydantic import Field
 
 from core.protocol.base import Record
 from core.protocol.denoise_parts import FrameRange, Notice
+from core.protocol.entered import Entered
 
 
 class CleanUp(Record):
@@ -37,6 +38,7 @@ class DetectorRequest(Record):
     """Look for dead, hot and unstable pixels, hits and a fixed pattern of the camera in a movie.
 
     `output` is a folder; None: only count. `frames_used` at most are read, evenly spread.
+    `entered` is calibration typed by hand: in diffraction (1/nm) less is looked for.
     """
 
     kind: Literal["detector"] = "detector"
@@ -47,6 +49,7 @@ class DetectorRequest(Record):
     frames_used: int = Field(default=200, ge=3)
     dark: str | None = None
     gain: str | None = None
+    entered: Entered | None = None
     overwrite: bool = False
 
 

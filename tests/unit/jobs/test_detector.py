@@ -16,6 +16,7 @@ from core.movies import open_movie
 from core.noise.errors import NoiseError
 from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise_parts import FrameRange
+from core.protocol.entered import Entered
 from tests.unit.denoising.helpers import Listener
 from tests.unit.noise.cameras import columns, counted, with_defects
 
@@ -152,3 +153,25 @@ def test_a_pattern_is_written_and_helps_a_denoise(tmp_path: Path) -> None:
     found = tifffile.imread(result.pattern)
     inner = np.s_[30:-30, 30:-30]
     assert np.corrcoef(found[inner].ravel(), pattern[inner].ravel())[0, 1] > 0.8
+
+
+def test_diffraction_may_be_typed(tmp_path: Path) -> None:
+    movie, _ = with_defects(counted(np.ones((48, 48)), 40, 5.0), 0.0, 60.0, each=2)
+    typed = Entered(pixel_size=(0.1, 0.1), pixel_unit="1/nm")
+    listener = Listener()
+    result = run(DetectorRequest(source=str(write(tmp_path / "a.tif", movie)), entered=typed), listener)
+    assert (result.dead, result.hot, result.unstable, result.hits) == (2, 0, 0, 0)
+    assert "diffraction" in listener.codes
+
+
+def test_a_scanned_image_has_no_camera(broken, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(path: str, dataset: str | None) -> object:
+        movie = open_movie(path, dataset)
+        movie.meta = movie.meta.model_copy(update={"scanned": True})
+        return movie
+
+    monkeypatch.setattr("core.jobs.detector.open_movie", opened)
+    listener = Listener()
+    result = run(DetectorRequest(source=str(broken[0]), output=str(broken[0].parent)), listener)
+    assert (result.dead, result.hot, result.unstable, result.hits, result.mask) == (0, 0, 0, 0, None)
+    assert "scanned" in listener.codes
