@@ -119,9 +119,10 @@ class TagsPanel(QWidget):
             self.tree.expandAll()
         else:
             self.tree.expandToDepth(0)
-        self.tree.resizeColumnToContents(0)
-        widest = max(80, round(self.tree.viewport().width() * 0.6))
-        self.tree.setColumnWidth(0, min(self.tree.columnWidth(0), widest))
+        if tags.rows:
+            self.tree.resizeColumnToContents(0)
+            widest = max(80, round(self.tree.viewport().width() * 0.6))
+            self.tree.setColumnWidth(0, min(self.tree.columnWidth(0), widest))
         self.tree.setUpdatesEnabled(True)
         self.count.setText(self._count(tags))
 
