@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.movies.clock import Clock, read_clocks, read_date, read_time_of_day
+from core.movies.clock import Clock, read_clocks, read_date, read_date_and_time, read_time_of_day
 from core.movies.errors import Malformed, MovieError, Unsupported, unreadable
 from core.movies.timing import usual_interval
 from core.protocol.movie import MovieMeta
@@ -38,8 +38,11 @@ _NOTED_DATE = re.compile(r"^\s*Date \(yyyy\.mm\.dd\)\s*=\s*(.+?)\s*$", re.IGNORE
 _NOTED_TIME = re.compile(r"^\s*Time \(hh:mm:ss\.ms\)\s*=\s*(.+?)\s*$", re.IGNORECASE)
 # Impulse writes no units; these are the ones of its manual.
 _IMPULSE_UNITS = {"temperature": "°C", "power": "mW", "pin": "mbar", "pout": "mbar", "mfc1": "mln/min"}
+_CLOCKS = (read_time_of_day, read_date, read_date_and_time)
 _DAY_S = 86400.0
 _QUARTER_S = 900.0
+# From the zone of Baker Island to that of Kiribati.
+_MOST_ZONES_S = 14 * 3600
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def join_log(path: str | Path, meta: MovieMeta, offset_s: float = 0.0) -> tuple[
             "Enter the time from frame to frame first.",
             "bad-request",
         )
-    start, said = _start(log, frames, meta.start_unix_s)
+    start, said = _start(log, frames, meta)
     rows = log.times - start + offset_s
     nearest = _nearest(rows, frames)
     reach = 2 * max(usual_interval(rows.tolist()) or 0.0, usual_interval(frames.tolist()) or 0.0, 0.5)
@@ -154,23 +157,40 @@ def _nearest(rows: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[
     return np.where(np.abs(rows[before] - wanted) <= np.abs(rows[after] - wanted), before, after)
 
 
-def _start(log: HolderLog, frames: NDArray[np.float64], start_unix_s: float | None) -> tuple[float, str]:
+def _start(log: HolderLog, frames: NDArray[np.float64], meta: MovieMeta) -> tuple[float, str]:
     """The log's time at the movie's first frame, and how that is known."""
     first = float(log.times[0])
     if not log.absolute:
         return first, "The log does not say the date: its first row was taken for the movie's first frame."
-    if start_unix_s is None:
-        return first, "The movie does not say when it began: the log's first row was taken for its first frame."
-    last = float(log.times[-1])
-    if first <= start_unix_s + frames[-1] and last >= start_unix_s:
-        return start_unix_s, "Joined by date and time of both."
-    # One clock may be local time and the other UTC: they differ by whole quarters of an hour.
-    middle = start_unix_s + frames[-1] / 2
-    shift = round(((first + last) / 2 - middle) / _QUARTER_S) * _QUARTER_S
-    if abs(shift) <= 14 * 3600 and first <= start_unix_s + frames[-1] + shift and last >= start_unix_s + shift:
-        told = f"{shift / 3600:+g} h"
-        return start_unix_s + shift, f"The clocks of log and movie differ by {told}; taken for a time zone: check it."
-    return start_unix_s, "The log and the movie were not taken at the same time."
+    start = meta.start_unix_s
+    if start is not None:
+        how = "Joined by date and time of both."
+    else:
+        start = read_date_and_time(meta.date or "")
+        how = "Joined by the movie's date, which may be that of its end or of saving it: check it, or type its start."
+    if start is None:
+        what = "The movie does not say when it began: the log's first row was taken for its first frame."
+        return first, f"{what} Type its start, or an offset, if that is wrong."
+    if _covers(log, frames, start):
+        return start, how
+    # One clock may be local time and the other UTC: they differ by whole quarters of an hour, mostly whole hours.
+    quarters = range(-round(_MOST_ZONES_S / _QUARTER_S), round(_MOST_ZONES_S / _QUARTER_S) + 1)
+    shifts = [quarter / 4 for quarter in quarters if _covers(log, frames, start + quarter * _QUARTER_S)]
+    likely = [shift for shift in shifts if shift == round(shift)] or shifts
+    if len(likely) == 1:
+        told = f"The clocks of log and movie differ by {likely[0]:+g} h; taken for a time zone: check it."
+        return start + likely[0] * 3600, told
+    if likely:
+        told = f"between {likely[0]:+g} and {likely[-1]:+g} h"
+        return start, f"The clocks of log and movie differ by a time zone, {told}: type an offset to join them."
+    return start, "The log and the movie were not taken at the same time."
+
+
+def _covers(log: HolderLog, frames: NDArray[np.float64], start: float) -> bool:
+    """Whether the log has rows at half of the movie or more, if this was its start."""
+    last = start + float(frames[-1])
+    common = min(float(log.times[-1]), last) - max(float(log.times[0]), start)
+    return common >= 0 and common >= 0.5 * (last - start)
 
 
 def _frame_times(meta: MovieMeta) -> NDArray[np.float64] | None:
@@ -226,7 +246,7 @@ def _first_data_row(rows: Sequence[Sequence[str]], delimiter: str) -> int | None
         if len(row) < 2 or not any(row):
             continue
         numbers = sum(np.isfinite(_number(cell, delimiter)) for cell in row)
-        clocks = sum(read_time_of_day(cell) is not None or read_date(cell) is not None for cell in row)
+        clocks = sum(any(read(cell) is not None for read in _CLOCKS) for cell in row)
         if numbers + clocks >= 2 and numbers >= 1:
             follows = place + 1 >= len(rows) or len(rows[place + 1]) in (0, 1, len(row))
             if follows:

@@ -10,6 +10,8 @@ from core.movies.format import HEAD_BYTES, Entry, Format
 
 _EXPORT = "Export it as a TIFF stack or MRC file from the program that wrote it, and open that."
 _ADVICE = {
+    "raw data without a header": "Type its layout: height, width, type of the numbers, and bytes before the first frame"
+    " (on the command line --dataset raw:512x512:uint16:offset=0).",
     "NanoMegas BLO": "It holds the diffraction patterns of a scan, not a movie in time; open the images themselves.",
 }
 _MAGIC = (
@@ -42,7 +44,9 @@ def name_of(head: bytes, extension: str) -> str | None:
 def _entries(file: RandomAccessFile) -> list[Entry]:
     name = name_of(file.read(0, min(HEAD_BYTES, file.size)), Path(file.path).suffix.lower())
     advice = _ADVICE.get(name or "", _EXPORT)
-    raise Unsupported.about(file.path, f"{name}: this kind of file can't be read yet.", advice)
+    layout = name == "raw data without a header"
+    what = "This looks like raw data: no header tells its layout." if layout else f"{name}: this can't be read here."
+    raise Unsupported.about(file.path, what, advice)
 
 
 FORMAT = Format("other", tuple(_EXTENSIONS), lambda head, extension: name_of(head, extension) is not None, _entries)

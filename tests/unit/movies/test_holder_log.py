@@ -183,3 +183,29 @@ def test_missing_and_huge_logs_are_refused(tmp_path: Path) -> None:
         file.truncate(LARGEST_BYTES + 1)
     with pytest.raises(MovieError):
         read_log(huge)
+
+
+def test_stamps_with_a_zone_are_times(tmp_path: Path) -> None:
+    log = read_log(_write(tmp_path, "Timestamp,T\n2025-02-14T14:30:00Z,0.0\n2025-02-14T14:30:01Z,0.1\n"))
+    assert log.absolute
+    assert list(log.times) == [_unix(2025, 2, 14, 14, 30), _unix(2025, 2, 14, 14, 30, 1)]
+
+
+def test_date_of_the_movie_serves_where_its_start_is_unknown(tmp_path: Path) -> None:
+    rows = "".join(f"14.02.2025;15:{30 + k}:00;{k},5\n" for k in range(10))
+    path = _write(tmp_path, "Date;Time;Temperature [C]\n" + rows)
+    columns, covered, said = join_log(path, _meta(2, frame_interval_s=60.0, date="2025-02-14T15:32:00"))
+    assert columns[0].values == (2.5, 3.5)
+    assert covered == 2
+    assert "check" in said
+
+
+def test_zone_that_could_be_several_is_not_guessed(tmp_path: Path) -> None:
+    # A log of six hours and a movie of a minute: many whole hours would fit.
+    rows = "".join(f"2026-11-21 {10 + k // 60:02}:{k % 60:02}:00,{k}\n" for k in range(360))
+    path = _write(tmp_path, "Time,T [C]\n" + rows)
+    columns, covered, said = join_log(path, _meta(60, frame_interval_s=1.0, start_unix_s=_unix(2026, 11, 21, 8, 30)))
+    assert covered == 0
+    assert set(columns[0].values) == {None}
+    assert "between +2 and +7 h" in said
+    assert "offset" in said
