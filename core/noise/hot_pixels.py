@@ -60,6 +60,8 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
     third = others[:, -3]
     far = anscombe(centre) - anscombe(base) > _DEVIATIONS
     lone = anscombe(base + (centre - base) / _STANDS_OUT) - anscombe(third) > _MISSED
+    # Next to the middle of its pixel a spot has two weak flanks: a bright one must have none beyond noise.
+    lone &= third - base < (centre - base) / (2 * _STANDS_OUT) + 3 * np.sqrt(np.maximum(third, 0) + 1)
     border = (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == width - 1)
     hot = far & lone & (centre - base > least)
     if (hot & border).any():

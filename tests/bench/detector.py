@@ -6,7 +6,7 @@ Pictures: columns as sharp as sigma 0.4 px on square lattices, bright and dark; 
 (STEM); the mean of the sample movie; real images, where ../shared/data lies beside the checkout. Each at rest and
 drifting by 6 px, at several doses, seen by a counting and by an integrating camera (gain 40, black level 100, read
 noise 3, blurred by 0.6 px). First as it is: everything found is false. Then with 20 of each kind: dead; hot (as bright
-as 50 electrons more, hardly scattering); unstable (100 electrons more in 30 % of the frames); hits (400 electrons).
+as 50 electrons more, hardly scattering); unstable (100 electrons more in 30 % of the frames); hits (200 electrons).
 """
 
 from __future__ import annotations

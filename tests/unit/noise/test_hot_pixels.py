@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, special
 
 from core.noise.hot_pixels import hot_pixels
 
@@ -49,3 +49,17 @@ def test_when_everything_seems_hot_nothing_is():
 def test_negative_electrons_and_small_frames_pass():
     assert not hot_pixels(np.full((32, 32), -5.0, dtype=np.float32)).any()
     assert not hot_pixels(np.ones((3, 3), dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize("electrons", [30, 1000, 10_000])
+def test_atoms_of_a_single_frame_anywhere_in_their_pixel_are_not_hot(electrons):
+    px = np.arange(96)
+    rng = np.random.default_rng(electrons)
+    clean = np.full((96, 96), 5.0)
+    for centre in [(row, column) for row in (16, 48, 80) for column in (16, 48, 80)]:
+        edges = [
+            np.array([special.erf((px + k - at) / 0.45 / 2**0.5) for k in (-0.5, 0.5)]) / 2
+            for at in centre + rng.uniform(-0.5, 0.5, 2)
+        ]
+        clean += electrons * np.outer(*(edge[1] - edge[0] for edge in edges))
+    assert not any(hot_pixels(counted(clean, seed)).any() for seed in range(20))
