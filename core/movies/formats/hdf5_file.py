@@ -13,8 +13,7 @@ import math
 import posixpath
 import struct
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -139,6 +138,16 @@ class Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read on from the position; what is missing is an error."""
         view = memoryview(buffer).cast("B")
+        count = len(view)
+        if self._fill(view):
+            self._at += count
+            return count
+        # The library's own memory: a traceback that keeps it until the interpreter ends crashes that (h5py 3.16).
+        del view, buffer
+        raise OSError("the file could not be read")
+
+    def _fill(self, view: memoryview) -> bool:
+        """Read what a view asks for; False, with the reason in `failure`, if that is not possible."""
         try:
             if self._at + len(view) > self._file.size:
                 raise Truncated.about(
@@ -148,19 +157,21 @@ class Stream(io.RawIOBase):
             self._file.read_into(self._at, view)
             check_local_heaps(self._file, self._at, bytes(view), self._sizes, self.start)
         except MovieError as error:
-            self.failure = error
-            raise OSError(error.info.what) from error
+            # A new one, without the traceback.
+            self.failure = type(error)(error.info)
+            return False
         for start, patch in self._patches.items():
             first, last = max(start, self._at), min(start + len(patch), self._at + len(view))
             if first < last:
                 view[first - self._at : last - self._at] = patch[first - start : last - start]
-        self._at += len(view)
-        return len(view)
+        return True
 
 
-@contextmanager
-def opened(file: RandomAccessFile) -> Iterator[Container]:
-    """The file for a look at its structure; closed afterwards.
+class opened:  # noqa: N801 - used like a function
+    """The file for a look at its structure, in a ``with`` statement; closed afterwards.
+
+    No contextlib here: its frames keep the traceback of h5py's errors, and with it property lists of the library, which
+    crash the interpreter's end if they outlive the library (h5py 3.16).
 
     Raises
     ------
@@ -169,25 +180,51 @@ def opened(file: RandomAccessFile) -> Iterator[Container]:
     Truncated, Unreadable
         What it asked for is missing, or the disk failed.
     """
-    import h5py
 
-    stream = Stream(file)
-    # All chunks are read by ourselves: h5py needs no cache for them.
-    with translated(file, stream), h5py.File(stream, "r", rdcc_nbytes=0) as handle:
-        yield Container(file, handle, stream)
+    def __init__(self, file: RandomAccessFile) -> None:
+        self._file = file
+        self._stream = Stream(file)
+        self._handle: h5py.File | None = None
+
+    def __enter__(self) -> Container:
+        import h5py
+
+        with translated(self._file, self._stream):
+            # All chunks are read by ourselves: h5py needs no cache for them.
+            self._handle = h5py.File(self._stream, "r", rdcc_nbytes=0)
+        return Container(self._file, self._handle, self._stream)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        del trace
+        if self._handle is not None:
+            with suppress(*_H5PY_ERRORS):
+                self._handle.close()
+        if isinstance(error, _H5PY_ERRORS):
+            raise typed(self._file, self._stream, error)
 
 
-@contextmanager
-def translated(file: RandomAccessFile, stream: Stream) -> Iterator[None]:
+class translated:  # noqa: N801 - used like a function
     """Give what h5py raises its kind: the disk failed, the end is missing, or the file is damaged."""
-    try:
-        yield
-    except MovieError:
-        raise
-    except _H5PY_ERRORS as error:
-        if stream.failure is not None:
-            raise stream.failure from error
-        raise Malformed.about(file.path, f"The HDF5 file is damaged: {reason(error)}.") from error
+
+    def __init__(self, file: RandomAccessFile, stream: Stream) -> None:
+        self._file = file
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        del trace
+        if isinstance(error, _H5PY_ERRORS):
+            raise typed(self._file, self._stream, error)
+
+
+def typed(file: RandomAccessFile, stream: Stream, error: BaseException) -> MovieError:
+    """An error of ours for one of h5py's, whose traceback is dropped."""
+    error.__traceback__ = None
+    if stream.failure is not None:
+        return type(stream.failure)(stream.failure.info)
+    return Malformed.about(file.path, f"The HDF5 file is damaged: {reason(error)}.")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -228,6 +230,24 @@ def test_file_whose_writer_died_opens(tmp_path: Path) -> None:
     with open_movie(path) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), _PIXELS)
         assert [issue.code for issue in movie.meta.issues] == ["being-written"]
+
+
+def test_error_that_is_kept_to_the_end_does_not_crash_the_interpreter(tmp_path: Path) -> None:
+    path = write_plain(tmp_path / "a.h5", {"a/movie": _PIXELS})
+    path.write_bytes(path.read_bytes()[:500])
+    script = (
+        "import sys\n"
+        "from core.movies import MovieError, open_movie\n"
+        "kept = []\n"
+        "for _ in range(3):\n"
+        "    try:\n"
+        "        open_movie(sys.argv[1])\n"
+        "    except MovieError as error:\n"
+        "        kept.append(error)\n"
+        "sys.exit(len(kept))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], cwd=Path(__file__).parents[3], check=False)
+    assert ended.returncode == 3
 
 
 @pytest.mark.parametrize("name", ["a.emd", "a.hspy", "a.dm5", "a.h5"])
