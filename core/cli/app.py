@@ -23,7 +23,8 @@ SetOption = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Calibration by hand, again for each: pixel=0.02nm (or Y,X), interval=0.1 (s), exposure=0.1 (s), gain=7,"
-        " black=100, voltage=300 (kV), magnification=1e6, detector=NAME, dose_rate=50 (e/A2/s).",
+        " black=100, voltage=300 (kV), magnification=1e6, detector=NAME, dose_rate=50 (e/A2/s),"
+        " start=2026-11-21T14:30:00Z.",
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="What to compute on.")]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from core.jobs.errors import job_error
+from core.movies.clock import read_date_and_time
 from core.protocol.entered import Entered
 
 # Short names for people; the names of `Entered` work too.
@@ -43,6 +44,8 @@ def entered_from(settings: Sequence[str] | None) -> Entered | None:
             raise job_error("bad-request", f"--set {setting} is not understood.", None, f"It takes {known}.")
         if field == "pixel_size":
             typed |= _pixel(setting, value.strip())
+        elif field == "start_unix_s" and read_date_and_time(value) is not None:
+            typed[field] = read_date_and_time(value)
         else:
             typed[field] = value.strip()
     if not typed:
@@ -51,8 +54,12 @@ def entered_from(settings: Sequence[str] | None) -> Entered | None:
         return Entered.model_validate(typed)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "the value"
-        raise job_error("bad-request", f"--set {name}: {first['msg']}.", None, "Give a number above zero.") from error
+        field = str(first["loc"][0]) if first["loc"] else ""
+        name = next((short for short, long in _SHORT.items() if long == field), field)
+        advice = "Give a date such as 2026-11-21T14:30:00Z." if name == "start" else "Give a number above zero."
+        raise job_error(
+            "bad-request", f"--set {name}={typed.get(field, '')} is not understood.", None, advice
+        ) from error
 
 
 def _pixel(setting: str, value: str) -> dict[str, object]:

@@ -196,7 +196,9 @@ def _covers(log: HolderLog, frames: NDArray[np.float64], start: float) -> bool:
 def _frame_times(meta: MovieMeta) -> NDArray[np.float64] | None:
     if meta.times is not None and len(meta.times) >= meta.frames:
         times = np.asarray(meta.times[: meta.frames], dtype=np.float64)
-        return np.asarray(times - times[0])
+        # With a known start the first frame is at 0; without one the times count from the recording's own zero, which
+        # the part of a movie keeps.
+        return times - times[0] if meta.start_unix_s is not None else times
     if meta.frame_interval_s is not None:
         even: NDArray[np.float64] = np.arange(meta.frames, dtype=np.float64) * meta.frame_interval_s
         return even
@@ -234,8 +236,11 @@ def _delimiter(text: str) -> str:
 
 
 def _number(cell: str, delimiter: str) -> float:
+    if delimiter != "," and "," in cell:
+        # A comma for the decimals; a point before it parts thousands.
+        cell = cell.replace(".", "").replace(",", ".")
     try:
-        return float(cell if delimiter == "," else cell.replace(",", "."))
+        return float(cell)
     except ValueError:
         return float("nan")
 

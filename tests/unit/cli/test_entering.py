@@ -22,6 +22,8 @@ from tests.unit.cli.conftest import Quietbeam
         (["pixel_size=0.1 1/nm"], Entered(pixel_size=(0.1, 0.1), pixel_unit="1/nm")),
         (["interval=0.1", "voltage=300"], Entered(frame_interval_s=0.1, voltage_kv=300.0)),
         (["detector=K3 = in-situ"], Entered(detector="K3 = in-situ")),
+        (["start=1970-01-02T01:00:00+01:00"], Entered(start_unix_s=86400.0)),
+        (["start=12.5"], Entered(start_unix_s=12.5)),
         (["black=-12"], Entered(black_level=-12.0)),
     ],
 )
@@ -35,7 +37,17 @@ def test_settings_become_calibration(settings: list[str] | None, expected: Enter
 
 @pytest.mark.parametrize(
     "setting",
-    ["pixel", "pixel=0.02", "pixel=0nm", "pixel=a,bnm", "furlong=3", "interval=-1", "gain=often", "pixel_unit=nm"],
+    [
+        "pixel",
+        "pixel=0.02",
+        "pixel=0nm",
+        "pixel=a,bnm",
+        "furlong=3",
+        "interval=-1",
+        "gain=often",
+        "pixel_unit=nm",
+        "start=noon",
+    ],
 )
 def test_senseless_settings_are_refused_in_words(setting: str) -> None:
     with pytest.raises(JobError) as caught:

@@ -209,3 +209,14 @@ def test_zone_that_could_be_several_is_not_guessed(tmp_path: Path) -> None:
     assert set(columns[0].values) == {None}
     assert "between +2 and +7 h" in said
     assert "offset" in said
+
+
+def test_part_of_a_movie_keeps_its_place_in_the_log(tmp_path: Path) -> None:
+    path = _write(tmp_path, "Time (s),T (C)\n" + "".join(f"{k},{k}\n" for k in range(100)))
+    columns, _, _ = join_log(path, _meta(3, times=(50.0, 51.0, 52.0)))
+    assert columns[0].values == (50.0, 51.0, 52.0)
+
+
+def test_points_that_part_thousands_before_a_decimal_comma(tmp_path: Path) -> None:
+    log = read_log(_write(tmp_path, "Zeit;Druck (mbar)\n0,0;1.000,5\n5,0;1.005,5\n"))
+    assert list(log.columns[0][2]) == [1000.5, 1005.5]
