@@ -43,7 +43,7 @@ def provenance_of(description: str) -> dict[str, Any] | None:
 
 def _text(description: str, line_start: str, space: str) -> str | None:
     if description.lstrip().startswith("<"):
-        found = re.search(rf'Namespace="{space}"[^>]*>\s*<Value>([^<]*)</Value>', description)
+        found = re.search(rf'Namespace="{space}"[^<>]{{0,200}}>\s{{0,200}}<Value>([^<]*)</Value>', description)
         return unescape(found.group(1)) if found else None
     for line in description.splitlines():
         if line.startswith(line_start):

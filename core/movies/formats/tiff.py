@@ -38,6 +38,7 @@ _EER = {65000, 65001, 65002}
 # A frame decodes to at most this, and to at most this many times the file: beyond, its header lies.
 _LARGEST_FRAME = 2 << 30
 _LARGEST_RATIO = 20_000
+_LARGEST_TAGS, _SMALL_TAG = 1 << 24, 8
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,19 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
             offsets, wrong = found
             source = StridedSource(file, stored, stack.height, stack.width, offsets)
             return _Pixels(source, len(offsets), wrong, _parted(chain, stack))
-    if frame_bytes > min(_LARGEST_FRAME, file.size * _LARGEST_RATIO):
+    tall, wide = (int(stack.page.tilelength), int(stack.page.tilewidth)) if stack.page.is_tiled else (0, 0)
+    if max(frame_bytes, tall * wide * stored.itemsize) > min(_LARGEST_FRAME, file.size * _LARGEST_RATIO):
         raise Malformed.about(
             file.path,
             f"The TIFF header claims {stack.height} x {stack.width} px, far more than {file.size} bytes can hold.",
         )
     needed = stack.height * stack.width * int(stack.page.bitspersample) // 8 if int(stack.page.compression) == 1 else 0
     places: list[Places] = []
+    listed = 0
     for image in stack.images:
+        listed += 0 if image is None else image.listed_bytes
+        if listed > file.size:
+            raise Malformed.about(file.path, "The lists of the TIFF images' pieces lie across each other.")
         pieces = None if image is None else _places(file, chain, stack, image)
         if pieces is None or not all_there(pieces, file.size) or int(pieces[1].sum()) < needed:
             break
@@ -331,7 +337,14 @@ def _completed(meta: MovieMeta, facts: Facts) -> MovieMeta:
 
 def _tags(file: RandomAccessFile) -> dict[str, Any]:
     with listening(), tifffile.TiffFile(Stream(file)) as tiff:  # type: ignore[arg-type]
-        return {tag.name: tag.value for tag in tiff.pages.first.tags.values()}
+        tags = [*tiff.pages.first.tags.values()]
+        # Tags that lie across each other could fill the memory from a small file.
+        room = min(_LARGEST_TAGS, len(tags) * _SMALL_TAG + file.size)
+        found: dict[str, Any] = {}
+        for tag in tags:
+            room -= tag.valuebytecount
+            found[tag.name] = tag.value if room >= 0 else f"{tag.count} values"
+        return found
 
 
 FORMAT = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), _sniff, _entries)

@@ -49,6 +49,13 @@ class Image:
     offsets: Numbers | None
     counts: Numbers | None
 
+    @property
+    def listed_bytes(self) -> int:
+        """Bytes of the lists of its pieces, as far as they do not stand in the list of tags itself."""
+        held = (tag for tag in (self.offsets, self.counts) if tag is not None)
+        sizes = (_SIZES.get(tag.kind, 0) * tag.count for tag in held)
+        return sum(size for size in sizes if size > 8)
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -133,14 +140,18 @@ def walk(file: RandomAccessFile) -> Chain:
     last = 0
     broken: str | None = None
     endless = False
+    listed = 0
     while at:
-        if at in seen or len(images) >= _MOST_IMAGES:
+        # Lists that lie across each other are of no writer, and small files could hold thousands of long ones.
+        if at in seen or len(images) >= _MOST_IMAGES or listed > file.size:
             endless = True
             broken = "it leads back to an image before" if at in seen else "it never ends"
             break
         seen.add(at)
         try:
-            image, following = _image(window, at, order, big, _WINDOW if 0 <= at - last < _NEAR else _NARROW, forms)
+            image, following, length = _image(
+                window, at, order, big, _WINDOW if 0 <= at - last < _NEAR else _NARROW, forms
+            )
         except MovieError:
             broken = f"image {len(images)} lies beyond the end of the file"
             break
@@ -148,24 +159,25 @@ def walk(file: RandomAccessFile) -> Chain:
             broken = f"image {len(images)} has no list of tags"
             break
         images.append(image)
+        listed += length
         last, at = at, following
     return Chain(tuple(images), order, big, broken, endless)
 
 
 def _image(
     window: _Window, at: int, order: str, big: bool, ahead: int, forms: dict[int, _Form]
-) -> tuple[Image | None, int]:
-    """The image at a place, and where the next one is (0: nowhere)."""
+) -> tuple[Image | None, int, int]:
+    """The image at a place, where the next one is (0: nowhere), and the length of its list."""
     head, size, word = (8, 20, 8) if big else (2, 12, 4)
     count = struct.unpack(order + ("Q" if big else "H"), window.read(at, head, ahead))[0]
     if not 0 < count <= _MOST_ENTRIES:
-        return None, 0
+        return None, 0, 0
     table = window.read(at + head, count * size + word, ahead)
     following = struct.unpack_from(order + ("Q" if big else "I"), table, len(table) - word)[0]
     form = forms.get(len(table))
     if form is None or not form.fits(table):
         form = forms[len(table)] = _form(table[:-word], order, big)
-    return form.image(at, table), following
+    return form.image(at, table), following, head + len(table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ def _images(root: ElementTree.Element | None) -> list[tuple[ElementTree.Element,
 def _dimensions(element: ElementTree.Element) -> tuple[str, dict[str, int]]:
     """The axes behind X and Y, the fastest first, and their sizes."""
     axes = element.get("DimensionOrder", "XYCZT")[2:]
+    if sorted(axes) != ["C", "T", "Z"]:
+        # An order of many letters would be gone through for each plane.
+        axes = "CZT"
     return axes, {axis: _whole(element.get(f"Size{axis}"), 1) for axis in axes}
 
 
@@ -139,6 +142,7 @@ def planes(text: str, place: int) -> dict[int, tuple[str, int]]:
     axes, sizes = _dimensions(element)
     total = math.prod(sizes.values())
     where: dict[int, tuple[str, int]] = {}
+    told = 0
     for data in (one for one in element if _name(one) == "TiffData"):
         names = [one.get("FileName", "") for one in data if _name(one) == "UUID"]
         if not names or not names[0] or os.path.basename(names[0]) != names[0] or total > _MOST_PLANES:  # noqa: PTH119
@@ -149,7 +153,12 @@ def planes(text: str, place: int) -> dict[int, tuple[str, int]]:
             stride *= sizes[axis]
         image = _whole(data.get("IFD"), 0)
         count = _whole(data.get("PlaneCount"), 1 if data.get("IFD") is not None else total)
-        for number in range(min(count, max(0, total - first))):
+        count = min(count, max(0, total - first))
+        told += count
+        if told > _MOST_PLANES:
+            # Each plane is told once; telling all of them again and again would never end.
+            break
+        for number in range(count):
             where[first + number] = (names[0], image + number)
     return where
 

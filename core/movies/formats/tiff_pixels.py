@@ -6,6 +6,7 @@ Pieces are read positionally and decoded without a lock, only those that a regio
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,17 @@ from numpy.typing import NDArray
 from core.movies.sources import Bytes, Frame
 
 _JPEG = {6, 7, 34892, 33007}
+_JPEG_2000 = {33003, 33004, 33005, 34712, 34713}
+# Packings whose data tell a size of their own, which may be another than that of the piece.
+_OWN_SIZE = {
+    **dict.fromkeys(_JPEG, "jpeg_decode"),
+    **dict.fromkeys(_JPEG_2000, "jpeg2k_decode"),
+    **dict.fromkeys((34933,), "png_decode"),
+    **dict.fromkeys((34927, 50001), "webp_decode"),
+    **dict.fromkeys((50002, 52546), "jpegxl_decode"),
+    **dict.fromkeys((22610, 34934), "jpegxr_decode"),
+    **dict.fromkeys((34887,), "lerc_decode"),
+}
 Places = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
@@ -68,9 +80,11 @@ class PiecesSource:
         self._dtype = dtype
         self._places = places
         self._decode = page.decode
+        self._own_size = _OWN_SIZE.get(int(page.compression))
         self._extra = {}
         if int(page.compression) in _JPEG:
-            self._extra = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+            self._extra = {"tables": page.jpegtables, "header": page.jpegheader}
+        self._tiled = bool(page.is_tiled)
         height, width = int(page.imagelength), int(page.imagewidth)
         tall = int(page.tilelength) if page.is_tiled else min(height, int(page.rowsperstrip) or height)
         wide = int(page.tilewidth) if page.is_tiled else width
@@ -100,17 +114,34 @@ class PiecesSource:
         self._file.check(offset, count)
         data = bytearray(count)
         self._file.read_into(offset, memoryview(data))
-        found = self._decode(bytes(data), number, **self._extra)[0]
         needed = (
             min(self._piece[0], self._size[0] - line * self._piece[0]),
             min(self._piece[1], self._size[1] - place * self._piece[1]),
         )
+        if self._own_size is not None:
+            return self._of_own_size(bytes(data), self._piece if self._tiled else needed)[: needed[0], : needed[1]]
+        found = self._decode(bytes(data), number)[0]
         if found is None or found.ndim != 4 or found.shape[0] != 1 or found.shape[3] != 1:
             raise ValueError("an image's piece decodes to another shape")
         piece: Frame = found[0, :, :, 0]
         if piece.shape[0] < needed[0] or piece.shape[1] < needed[1]:
             raise ValueError("an image's piece decodes to fewer pixels than it should")
         return piece[: needed[0], : needed[1]]
+
+    def _of_own_size(self, data: bytes, shape: tuple[int, int]) -> Frame:
+        """A piece that must have this shape by its own header, which is looked at before anything is unpacked."""
+        import imagecodecs
+
+        assert self._own_size is not None
+        if self._own_size == "jpeg2k_decode":
+            # The library unpacks before it compares: the size stands behind the marks of start and size.
+            at = data.find(b"\xff\x4f\xff\x51")
+            right, bottom, left, top = struct.unpack_from(">4I", data, at + 8)
+            if at < 0 or (bottom - top, right - left) != shape:
+                raise ValueError(f"an image's piece is {bottom - top} x {right - left} px instead of {shape}")
+        out: Frame = np.empty(shape, self._dtype)
+        found: Frame = getattr(imagecodecs, self._own_size)(data, out=out, **self._extra)
+        return found
 
     def close(self) -> None:
         """Close the file."""

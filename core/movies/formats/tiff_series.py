@@ -148,7 +148,9 @@ def _check_claims(tiff: tifffile.TiffFile, chain: Chain) -> None:
     """Refuse a description that claims more images than there can be: tifffile makes a list of that length."""
     most = max(_MOST_CLAIMED, len(chain.images))
     text = tiff.pages.first.description[:_LONGEST_DESCRIPTION]
-    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", text):
+    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^<>]*>", text):
+        if re.search(r'\bDimensionOrder="[^"]{6}', pixels):
+            raise ValueError("the description names far too many dimensions")
         sizes = [int(size) for size in re.findall(r'\bSize[ZCT]="(\d{1,18})"', pixels)]
         if math.prod(sizes) > most:
             raise ValueError(f"the description claims {math.prod(sizes)} images")
