@@ -15,6 +15,7 @@ from core.movies import Movie, MovieError, list_datasets, open_movie
 from core.movies.holder_log import join_log
 from core.movies.survey import survey
 from core.movies.tags import find
+from core.movies.writers.provenance import lineage, provenance_in
 from core.protocol.dose import Dose, dose_of
 from core.protocol.movie import DatasetInfo, MovieMeta
 from core.protocol.reader import LogColumn, TagRow
@@ -48,6 +49,7 @@ class _Found:
     columns: tuple[LogColumn, ...] = ()
     covered: int = 0
     said: str = ""
+    made: tuple[str, ...] = ()
 
 
 def show_info(options: InfoOptions) -> None:
@@ -87,7 +89,8 @@ def _look(movie: Movie, options: InfoOptions) -> _Found:
     covered, said = 0, ""
     if options.holder_log is not None:
         columns, covered, said = join_log(options.holder_log, meta, options.offset_s)
-    return _Found(meta, dose_of(meta, mean), rows, total, columns, covered, said)
+    made = lineage(provenance_in(movie))
+    return _Found(meta, dose_of(meta, mean), rows, total, columns, covered, said, made)
 
 
 def _document(found: _Found, options: InfoOptions) -> dict[str, Any]:
@@ -143,6 +146,7 @@ def _rows(found: _Found) -> list[tuple[str, str]]:
         ("File", meta.path),
         ("Format", f"{meta.format}, {humanize.naturalsize(meta.file_bytes)}{files}"),
         ("Title", meta.title),
+        *(("Made", step) for step in found.made),
         ("Frames", _frames(meta)),
         ("Size", f"{meta.width} x {meta.height} px (width x height), {meta.dtype}"),
         ("Pixel size", pixel_size(meta) + _typed(meta, "pixel_size")),

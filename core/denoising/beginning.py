@@ -14,6 +14,7 @@ from core.denoising.storing import choose_stored
 from core.denoising.telling import Told
 from core.models import ModelStore
 from core.movies import Movie
+from core.movies.writers.provenance import DENOISED, lineage, provenance_in
 from core.protocol.denoise import DenoiseRequest, Notice, Plan
 from core.protocol.movie import MovieMeta
 
@@ -26,7 +27,7 @@ def begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: Fram
     Cancelled, DenoiseError, MovieError, ModelError
         It can't be done; unfinished work of other settings is never thrown away unless `overwrite` says so.
     """
-    tell_issues(movie.meta, told)
+    tell_issues(movie, told)
     # Before anything is computed of it.
     wanted_region(request.region, movie.meta)
     given = request.plan
@@ -84,8 +85,13 @@ def list_header(request: DenoiseRequest, movie: RequestMovie, plan: Plan) -> Lis
     )
 
 
-def tell_issues(meta: MovieMeta, told: Told) -> None:
-    """Tell what is wrong with the file."""
+def tell_issues(movie: Movie, told: Told) -> None:
+    """Tell what is wrong with the file, and whether it was denoised before."""
+    meta = movie.meta
+    steps = lineage(provenance_in(movie))
+    if any(step.startswith(DENOISED) for step in steps):
+        text = f"This movie was denoised already ({steps[0]}): what comes out tells less than the raw one does."
+        told.tell(Notice(level="warning", code="denoised-before", text=text))
     for issue in meta.issues:
         if issue.level != "info":
             told.tell(Notice(level=issue.level, code=issue.code, text=f"The file: {issue.text}."))

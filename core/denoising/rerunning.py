@@ -32,6 +32,7 @@ from core.denoising.telling import Told
 from core.models import ModelStore
 from core.movies import Movie, open_movie
 from core.movies.writers import create_writer, read_provenance
+from core.movies.writers.provenance import DENOISED, lineage
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, FrameRange, Notice, Plan, Provenance
 from core.protocol.rerun import RerunRequest, RerunResult
 from core.views import display_range
@@ -69,7 +70,7 @@ def rerun_result(request: RerunRequest, store: ModelStore, context: RunContext) 
     asked = _asked(request, provenance)
     method = find_method(provenance.plan.model, store, provenance.plan.model_version)
     with open_movie(request.result) as first, open_asked(asked) as movie:
-        tell_issues(movie.meta, told)
+        tell_issues(movie, told)
         as_long_as(movie, provenance.movie_frames)
         selection = select(movie.meta, asked.frames, asked.sum_frames)
         stretches = _stretches(provenance, len(selection.starts), request.device, method, told)
@@ -123,6 +124,14 @@ def provenance_of(result: str) -> Provenance:
             result,
             "Choose a result of Quietbeam as it was written: other programs drop this record, and that of an MRC file "
             "lies beside it, in NAME.mrc.json.",
+        )
+    steps = lineage(found)
+    if steps and not steps[0].startswith(DENOISED):
+        raise denoise_error(
+            "no-provenance",
+            f"This file was {steps[0]}; nothing was denoised in that step.",
+            result,
+            "Choose the result that came out of the denoising itself.",
         )
     try:
         return Provenance.model_validate(found)

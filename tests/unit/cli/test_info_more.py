@@ -83,3 +83,32 @@ def test_empty_folder_is_refused(quietbeam: Quietbeam, tmp_path: Path) -> None:
 )
 def test_dose_is_told_with_its_source(dose: Dose, text: str) -> None:
     assert dose_text(dose) == text
+
+
+def test_result_is_told_to_be_one_and_a_copy_of_it_too(quietbeam: Quietbeam, movie: Path, tmp_path: Path) -> None:
+    clean, copy = tmp_path / "clean.ome.tif", tmp_path / "copy.tif"
+    assert quietbeam("denoise", movie, "--model", "gaussian", "-o", clean).code == 0
+    assert quietbeam("convert", clean, copy).code == 0
+    assert "Made          denoised by gaussian" in quietbeam("info", clean).out
+    told = quietbeam("info", copy).out
+    assert "Made          converted from" in told
+    assert "Made          denoised by gaussian" in told
+    assert "Made" not in quietbeam("info", movie).out
+
+
+def test_denoising_what_was_denoised_is_told(quietbeam: Quietbeam, movie: Path, tmp_path: Path) -> None:
+    clean = tmp_path / "clean.tif"
+    assert quietbeam("denoise", movie, "--model", "gaussian", "-o", clean).code == 0
+    again = quietbeam("denoise", clean, "--model", "gaussian", "-o", tmp_path / "again.tif")
+    assert again.code == 0
+    assert "denoised already" in again.err + again.out
+
+
+def test_rerun_of_a_converted_file_says_that_nothing_was_denoised(
+    quietbeam: Quietbeam, movie: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.tif"
+    assert quietbeam("convert", movie, copy).code == 0
+    said = quietbeam("rerun", copy)
+    assert said.code == 2
+    assert "converted from" in said.err
