@@ -192,6 +192,8 @@ def dose_text(dose: Dose) -> str:
         "counts": "from the mean of the middle frame, as it fell on the detector",
     }
     told = ", ".join(part for part in parts if part)
+    if dose.cumulative_a2 is not None and dose.between > 1:
+        told += f" over the exposures ({dose.between:.3g} times as much if the beam stayed on between them)"
     return f"{told} ({sources[dose.source]})" if told and dose.source else ""
 
 

@@ -41,6 +41,12 @@ class Captions:
         if self._dose is not None and self._dose.per_frame_a2 is None:
             self._missing("dose", "the dose, so none is shown")
             self._dose = None
+        if self._dose is not None and self._dose.between > 1:
+            text = (
+                "The dose counts the exposures alone; if the beam stayed on between them,"
+                f" the specimen has had {self._dose.between:.3g} times as much."
+            )
+            self.notices.append(Notice(level="warning", code="dose-between", text=text))
         self._log: tuple[LogColumn, ...] = ()
         if overlay.holder_log is not None:
             columns, _, said = join_log(overlay.holder_log, meta, overlay.holder_offset_s)

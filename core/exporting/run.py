@@ -38,6 +38,8 @@ from core.protocol.export import ExportRequest, ExportResult
 from core.views import display_range
 
 # Longer sides are averaged down: players and codecs end there, and a GIF of this size is a burden already.
+# Pixels whose sides differ by more than this are told.
+_UNEVEN = 0.005
 _LONGEST_SIDE: dict[Kind, int] = {"mp4": 4096, "gif": 1024}
 # Frames that are looked at for the contrast with which other programs open a stack.
 _LOOKS = 5
@@ -296,6 +298,13 @@ def _composer(request: ExportRequest, kind: Kind, chosen: Sequence[Chosen], told
     if overlay.scale_bar and chosen[0].meta.pixel_size is None:
         text = "The file does not say how large a pixel is, so no scale bar is shown. Enter it to have it shown."
         told.tell(Notice(level="warning", code="no-pixel-size", text=text))
+    uneven = chosen[0].meta.pixel_size
+    if uneven is not None and abs(uneven[0] / uneven[1] - 1) > _UNEVEN:
+        text = (
+            f"The pixels are {uneven[0] / uneven[1]:.4g} times as high as wide, and are shown square:"
+            " the scale bar holds along the horizontal only."
+        )
+        told.tell(Notice(level="warning", code="uneven-pixels", text=text))
     levels = (request.levels, request.beside_levels)
     same = len(chosen) > 1 and chosen[0].meta.pixel_size == chosen[1].meta.pixel_size
     panels = []

@@ -25,7 +25,10 @@ class Dose(Record):
     rate_a2_s : float or None
         Electrons a square angstrom and second.
     cumulative_a2 : float or None
-        Electrons a square angstrom over all frames.
+        Electrons a square angstrom over the exposures of all frames.
+    between : float
+        How many times as much it is if the beam stayed on between the exposures; 1 where they follow without a pause,
+        or where this isn't known.
     source : str or None
         ``tag``: the file says it; ``typed``: the user did; ``counts``: mean value over the gain, as it fell on the
         detector, specimen in the beam. None with all of them.
@@ -35,6 +38,7 @@ class Dose(Record):
     per_frame_a2: float | None = None
     rate_a2_s: float | None = None
     cumulative_a2: float | None = None
+    between: float = 1.0
     source: DoseSource | None = None
 
     def at(self, frame: int) -> float | None:
@@ -74,6 +78,7 @@ def dose_of(meta: MovieMeta, mean_value: float | None = None) -> Dose:
         per_frame_a2=per_frame,
         rate_a2_s=rate,
         cumulative_a2=None if per_frame is None else per_frame * meta.frames,
+        between=_between(meta),
         source=source,
     )
 
@@ -90,8 +95,19 @@ def _of_counts(meta: MovieMeta, mean_value: float | None, area: float | None, ex
         per_frame_a2=per_a2,
         rate_a2_s=None if per_a2 is None or not exposure else per_a2 / exposure,
         cumulative_a2=None if per_a2 is None else per_a2 * meta.frames,
+        between=_between(meta),
         source="counts",
     )
+
+
+def _between(meta: MovieMeta) -> float:
+    """Time from frame to frame over the exposure; 1 if there is no pause of a hundredth and more."""
+    interval, exposure = meta.frame_interval_s, meta.exposure_s
+    if interval is None and meta.times is not None and len(meta.times) > 1:
+        interval = (meta.times[-1] - meta.times[0]) / (len(meta.times) - 1)
+    if interval is None or not exposure or interval < 1.01 * exposure:
+        return 1.0
+    return interval / exposure
 
 
 def _pixel_area_a2(meta: MovieMeta) -> float | None:

@@ -30,6 +30,7 @@ from core.exporting.picture import to_grey
 from core.exporting.scale_bar import ScaleBar, length_text, scale_bar
 from core.movies.writers import Scale
 from core.protocol.denoise_parts import FrameRange, Region
+from core.protocol.entered import Entered
 from core.protocol.export import Overlay
 from core.protocol.movie import MovieMeta
 from tests.unit.exporting.conftest import Export, Listener, write_movie
@@ -240,6 +241,20 @@ def test_rate_that_a_gif_can_not_keep_is_told(export: Export) -> None:
     assert delay(30) == 3
     assert "fps" in {notice.code for notice in export("b.gif", fps=30.0).notices}
     assert "fps" not in {notice.code for notice in export("c.gif", fps=20.0).notices}
+
+
+def test_pixels_that_are_not_square_are_told(export: Export) -> None:
+    square = Entered(pixel_size=(0.02, 0.02), pixel_unit="nm")
+    high = Entered(pixel_size=(0.03, 0.02), pixel_unit="nm")
+    assert "uneven-pixels" not in {notice.code for notice in export("a.png", entered=square).notices}
+    told = [notice.text for notice in export("b.png", entered=high).notices if notice.code == "uneven-pixels"]
+    assert "1.5 times as high as wide" in told[0]
+
+
+def test_dose_between_exposures_is_told(export: Export) -> None:
+    entered = Entered(dose_rate_e_per_a2_s=50.0, exposure_s=0.05, frame_interval_s=0.1)
+    told = [one.text for one in export("a.png", entered=entered, overlay=Overlay(dose=True)).notices]
+    assert [text for text in told if "2 times as much" in text]
 
 
 def test_large_pictures_are_averaged_for_a_gif(tmp_path: Path, export: Export) -> None:

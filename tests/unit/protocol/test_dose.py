@@ -54,3 +54,12 @@ def test_diffraction_has_no_dose_a_pixel_of_the_specimen() -> None:
 def test_frame_interval_stands_in_for_an_unknown_exposure() -> None:
     assert dose_of(_meta(dose_rate_e_per_a2_s=3.0, frame_interval_s=2.0)).per_frame_a2 == 6.0
     assert dose_of(_meta(dose_rate_e_per_a2_s=3.0)).per_frame_a2 is None
+
+
+def test_pause_between_exposures_is_told() -> None:
+    known = {"dose_rate_e_per_a2_s": 50.0, "exposure_s": 0.08}
+    dose = dose_of(_meta(**known, frame_interval_s=0.1))
+    assert dose.per_frame_a2 == pytest.approx(4.0)
+    assert dose.between == pytest.approx(1.25)
+    assert dose_of(_meta(**known, frame_interval_s=0.08)).between == 1.0
+    assert dose_of(_meta(**known)).between == 1.0
