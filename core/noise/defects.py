@@ -9,7 +9,8 @@ given away by at least two of these at once:
   a drift of several px;
 - unstable: far more scatter than its brightness explains, which no neighbour follows.
 
-A pixel that sticks at the highest value it ever has may be a saturated reflection: never hot.
+What hardly ever changes is no electrons, also where it is saturated; what is clipped in some frames only may be a bright
+reflection, and stays.
 """
 
 from __future__ import annotations
@@ -41,9 +42,12 @@ _QUIET, _LOUD = 0.25, 4.0
 _SILENT, _STILL = 0.05, 0.01
 # A neighbour that takes part by more than this belongs to the same spot.
 _SHARED = 1 / _LONE
-_STUCK = 0.2
+# Share of the frames in which a pixel has its highest value: between these it is clipped, and hides its scatter.
+_CLIPPED, _STUCK = 0.2, 0.95
 # Minus the logarithm of the chance that a living pixel missed all that its neighbours saw; at most 7 a frame.
 _MISSED = 24.0
+# Rounding of calibrated values.
+_SAME = 1e-6
 _NEVER = 1e-3
 _FLICKERS = 0.02
 _MOST, _MOST_AT_ALL = 0.005, 40_000
@@ -78,7 +82,7 @@ class Defects:
     mask : uint8 (H, W)
         0, or the sum of 1 dead, 2 hot, 4 unstable.
     doubtful : int
-        Lone bright pixels that may be reflections, atoms or hot pixels: left alone.
+        Lone bright pixels that scatter, so that they may be reflections, atoms or hot pixels: left alone.
     too_many : bool
         So much stands out that it must be the specimen: nothing was marked.
     """
@@ -277,7 +281,11 @@ class _Pixel:
         flank = self._third_high - self._base + _ALLOWED * self._error
         if self._line is None or len(self._own) < 3 or excess <= _LONE * flank:
             return False
-        if np.count_nonzero(self._own >= self._own.max()) > max(1, _STUCK * len(self._own)):
+        highest = np.count_nonzero(self._own >= self._own.max()) / len(self._own)
+        if highest >= _STUCK and np.ptp(self._own) <= _SAME * abs(self._mean):
+            # No noise line is needed to know that: its neighbours do scatter.
+            return self._noise_near > 0
+        if highest < _STUCK and np.count_nonzero(self._own >= self._own.max()) > max(1, _CLIPPED * len(self._own)):
             return False
         if self._line.counts:
             expected = float(self._line.variance(np.array([self._mean]))[0])

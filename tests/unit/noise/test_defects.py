@@ -45,17 +45,34 @@ def test_holes_of_a_lattice_without_background_are_not_dead() -> None:
     assert not look(movie)[1].mask.any()
 
 
-def test_reflections_of_one_pixel_stay_also_saturated_ones() -> None:
+@pytest.mark.parametrize("highest", [np.inf, 310.0])
+def test_reflections_of_one_pixel_that_scatter_stay_also_where_they_are_clipped_at_times(highest: float) -> None:
     picture = np.full((96, 96), 1.0)
     picture[12::24, 12::24] = 300.0
-    movie = counted(picture, 40, 1.0)
+    movie = np.minimum(counted(picture, 40, 1.0), highest)
     statistics, defects = look(movie)
     assert not defects.mask.any()
     assert defects.doubtful == 16
     assert not hits(statistics)
-    saturated = np.minimum(movie, 255)
-    saturated[:, 12, 12] = 255
-    assert not look(saturated)[1].mask.any()
+
+
+@pytest.mark.parametrize("frames", [8, 12, 60])
+@pytest.mark.parametrize("integrates", [False, True])
+def test_a_lone_pixel_that_never_changes_is_hot_also_when_saturated(frames: int, integrates: bool) -> None:
+    movie = counted(np.ones((96, 96)), frames, 8.0)
+    movie = integrating(movie) if integrates else movie
+    high = movie.max() * 3
+    movie[:, 40, 40], movie[:, 80, 80], movie[:, 20, 20:22] = 2 * high, 65535, high
+    defects = look(movie)[1]
+    assert marked(defects, HOT) == {(40, 40), (80, 80), (20, 20), (20, 21)}
+    assert defects.doubtful == 0
+
+
+def test_a_stuck_pixel_is_hot_in_a_lattice_and_where_it_sticks_with_little_noise() -> None:
+    movie = counted(columns(96, 16, 1.0), 40, 8.0)
+    movie[:, 32, 32] = 3 * movie.max()
+    movie[:, 16, 48] = 3 * movie.max() + np.random.default_rng(0).integers(-2, 3, 40)
+    assert marked(look(movie)[1], HOT) == {(32, 32), (16, 48)}
 
 
 def test_a_column_that_comes_and_goes_is_not_unstable() -> None:
