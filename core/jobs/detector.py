@@ -128,7 +128,7 @@ def _tell_found(defects: Defects, pattern: FixedPattern, statistics: Statistics 
         told.tell(Notice(level="warning", code="too-many", text=text))
     if defects.doubtful:
         text = (
-            f"{defects.doubtful} lone bright pixels do scatter, so they may be atoms or reflections, and were left alone. "
+            f"{defects.doubtful} lone bright pixels do scatter, so they may be atoms or reflections, and were left. "
             "A dark reference would show which of them are hot."
         )
         told.tell(Notice(level="info", code="doubtful", text=text))

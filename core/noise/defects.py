@@ -9,8 +9,8 @@ given away by at least two of these at once:
   a drift of several px;
 - unstable: far more scatter than its brightness explains, which no neighbour follows.
 
-What hardly ever changes is no electrons, also where it is saturated; what is clipped in some frames only may be a bright
-reflection, and stays.
+What hardly ever changes is no electrons, also where it is saturated; what is clipped in some frames only may be a
+bright reflection, and stays.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _SILENT, _STILL = 0.05, 0.01
 _SHARED = 1 / _LONE
 # Share of the frames in which a pixel has its highest value: between these it is clipped, and hides its scatter.
 _CLIPPED, _STUCK = 0.2, 0.95
+_SILENT_CLIPPED = 0.01
 # Minus the logarithm of the chance that a living pixel missed all that its neighbours saw; at most 7 a frame.
 _MISSED = 24.0
 # Rounding of calibrated values.
@@ -285,14 +286,13 @@ class _Pixel:
         if highest >= _STUCK and np.ptp(self._own) <= _SAME * abs(self._mean):
             # No noise line is needed to know that: its neighbours do scatter.
             return self._noise_near > 0
-        if highest < _STUCK and np.count_nonzero(self._own >= self._own.max()) > max(1, _CLIPPED * len(self._own)):
-            return False
+        clipped = highest < _STUCK and highest * len(self._own) > max(1, _CLIPPED * len(self._own))
         if self._line.counts:
             expected = float(self._line.variance(np.array([self._mean]))[0])
             quiet = stats.chi2.cdf(self._freedom * self._noise / expected, self._freedom) < _CHANCE
-            if quiet and self._noise < _QUIET * expected:
+            if quiet and self._noise < (_SILENT_CLIPPED if clipped else _QUIET) * expected:
                 return True
-        return moved and self._stays()
+        return moved and not clipped and self._stays()
 
     def _stays(self) -> bool:
         """Whether it is bright, and alone, in each quarter of the time."""
