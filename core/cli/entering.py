@@ -69,6 +69,11 @@ def _pixel(setting: str, value: str) -> dict[str, object]:
     except ValueError:
         sizes = []
     if found is None or not sizes:
-        raise job_error("bad-request", f"--set {setting} is no pixel size.", None, "Write it like pixel=0.02nm.")
+        raise job_error(
+            "bad-request",
+            f"--set {setting} is no pixel size.",
+            None,
+            "Write it like pixel=0.02nm, or pixel=0.02,0.03nm for rows and columns.",
+        )
     factor, unit = _FACTORS[found[3]]
     return {"pixel_size": tuple(size * factor for size in sizes), "pixel_unit": unit}

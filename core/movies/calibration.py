@@ -189,7 +189,8 @@ def _timing(meta: MovieMeta, chosen: Sequence[int]) -> dict[str, Any]:
     times: tuple[float, ...] | None = None
     if meta.times is not None and len(meta.times) == meta.frames:
         times = tuple(meta.times[frame] for frame in chosen)
-    elif meta.frame_interval_s is not None and not even:
+    elif meta.frame_interval_s is not None and (not even or (chosen and chosen[0] > 0 and meta.start_unix_s is None)):
+        # Without a clock the frames of a part are placed by the time since the movie's beginning.
         times = tuple(frame * meta.frame_interval_s for frame in chosen)
     start = meta.start_unix_s
     if chosen and chosen[0] > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,10 @@ def read_log(path: str | Path) -> HolderLog:
     """
     text = _text(path)
     delimiter = _delimiter(text)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter)]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter)]
+    except csv.Error as error:
+        raise Malformed.about(path, f"The log is no table: {error}.", "Export it as CSV with a header line.") from error
     first = _first_data_row(rows, delimiter)
     if first is None:
         raise Malformed.about(
@@ -161,7 +165,7 @@ def _start(log: HolderLog, frames: NDArray[np.float64], meta: MovieMeta) -> tupl
     """The log's time at the movie's first frame, and how that is known."""
     first = float(log.times[0])
     if not log.absolute:
-        return first, "The log does not say the date: its first row was taken for the movie's first frame."
+        return first, "The log does not say the date: its first row was taken for the beginning of the recording."
     start = meta.start_unix_s
     if start is not None:
         how = "Joined by date and time of both."
@@ -208,7 +212,10 @@ def _frame_times(meta: MovieMeta) -> NDArray[np.float64] | None:
 
 def _text(path: str | Path) -> str:
     try:
-        size = Path(path).stat().st_size
+        status = Path(path).stat()
+        size = status.st_size
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise Unsupported.about(path, "The log is no ordinary file.", "Choose another file.")
         if size > LARGEST_BYTES:
             raise Unsupported.about(path, f"The log has {size / 1e6:.0f} MB, more than a log should.", "Cut it.")
         data = Path(path).read_bytes()

@@ -29,6 +29,8 @@ _IMOD_STAMP = 1146047817
 _HALF_BYTES = 16
 _FOUR_BITS = "4 bits packed"
 _LARGEST_SIDE = 1 << 20
+_UNSIGNED = "0?unsigned"
+_GLANCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,26 @@ def _entries(file: RandomAccessFile) -> list[Entry]:
     header = _header(file)
     if header.mode == 0 and header.signed_bytes and de_info.unsigned_bytes(file.path, header.height, header.width):
         header = replace(header, signed_bytes=False)
+    return [_entry(file, header, "0")]
+
+
+def _unsigned(file: RandomAccessFile, key: str) -> Entry | None:
+    """The same bytes as numbers from 0 to 255: many programs wrote them so, against the standard and without a mark."""
+    header = _header(file)
+    if key != _UNSIGNED or header.mode != 0:
+        return None
+    return _entry(file, replace(header, signed_bytes=False), key)
+
+
+def _entry(file: RandomAccessFile, header: Header, key: str) -> Entry:
     info = DatasetInfo(
-        key="0",
+        key=key,
         title=next((label for label in header.labels if label), ""),
         shape=(header.frames, header.height, header.width),
         dtype=header.dtype.name,
         refusal=refusals.of_pixels(header.dtype),
     )
-    return [Entry(info, lambda: _open(file, header, info))]
+    return Entry(info, lambda: _open(file, header, info))
 
 
 def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
@@ -149,6 +163,12 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
         issues.append(
             Issue(level="info", code="byte-order", text="the header's byte order stamp is wrong and was ignored")
         )
+    if header.mode == 0 and header.signed_bytes and _any_negative(file, header):
+        text = (
+            "bytes are taken for signed numbers, as the standard has it; if bright parts look black,"
+            f" open it as dataset {_UNSIGNED}"
+        )
+        issues.append(Issue(level="info", code="signed-bytes", text=text))
     facts = _facts(file, header)
     meta = _meta(file, header, info, frames, facts)
     record = result_record.sidecar(file.path, header.labels)
@@ -163,6 +183,12 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
         source = StridedSource(file, header.dtype, header.height, header.width, offsets)
     tags = {"labels": header.labels, "mode": header.mode, **facts.tags}
     return Opened(meta, source, lambda: tags)
+
+
+def _any_negative(file: RandomAccessFile, header: Header) -> bool:
+    """Whether the beginning of the first frame holds numbers below 0."""
+    count = min(header.row_bytes * header.height, _GLANCE)
+    return bool((np.frombuffer(file.read(header.data_offset, count), np.int8) < 0).any())
 
 
 def _facts(file: RandomAccessFile, header: Header) -> Facts:
@@ -236,4 +262,4 @@ def _unpack(file: RandomAccessFile, header: Header, offset: int) -> Frame:
     return out[:, : header.width]
 
 
-FORMAT = Format("MRC", _EXTENSIONS, _sniff, _entries)
+FORMAT = Format("MRC", _EXTENSIONS, _sniff, _entries, _unsigned)

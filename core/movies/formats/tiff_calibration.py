@@ -18,6 +18,10 @@ from core.movies.formats import tiff_ome
 from core.movies.units import pixel, seconds
 
 _SIS_TAG = 33560
+# What a unit of resolution is in cm, by TIFF's numbers for inch and centimetre.
+_CENTIMETRES = {2: 2.54, 3: 1.0}
+# 25,400 dots an inch; the finest scanners have 9,600.
+_FINEST_PRINT_NM = 1000.0
 _DM_UNITS = (65003, 65004, 65005)
 _DM_SCALES = (65009, 65010, 65011)
 
@@ -72,7 +76,17 @@ def calibration(tiff: tifffile.TiffFile, page: Any, place: int, planes: range) -
         return _digital_micrograph(page)
     if _value(page, "Make").startswith("JEOL"):
         return _jeol(page)
-    return Calibration()
+    return _fine_resolution(page)
+
+
+def _fine_resolution(page: Any) -> Calibration:
+    """Pixels a cm or an inch, where there are more than any printer or scanner has; fewer are for printing."""
+    tag = page.tags.get("ResolutionUnit")
+    if tag is None or int(tag.value) not in _CENTIMETRES:
+        return Calibration()
+    inch = _CENTIMETRES[int(tag.value)]
+    size, name = pixel((_pitch(page, "YResolution") * inch, "cm"), (_pitch(page, "XResolution") * inch, "cm"))
+    return Calibration(size, name) if size is not None and max(size) < _FINEST_PRINT_NM else Calibration()
 
 
 def _value(page: Any, name: str) -> str:

@@ -107,7 +107,7 @@ def test_each_frame_gets_the_nearest_row(tmp_path: Path) -> None:
     columns, covered, said = join_log(path, _meta(4, frame_interval_s=0.8))
     assert columns[0].values == (10.0, 20.0, 30.0, 30.0)
     assert (covered, columns[0].unit) == (4, "C")
-    assert "first row was taken for the movie's first frame" in said
+    assert "first row was taken for the beginning of the recording" in said
 
 
 def test_offset_moves_the_log(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from core.movies import Malformed, Truncated, Unsupported, open_movie
+from core.movies import Malformed, MovieError, Truncated, Unsupported, open_movie
 from tests.movie_files import ramp, write_mrc
 
 
@@ -152,3 +152,24 @@ def test_claimed_frames_beyond_the_file_allocate_nothing(tmp_path: Path) -> None
     with open_movie(write_mrc(tmp_path / "a.mrc", pixels, frames=2_000_000_000)) as movie:
         assert movie.meta.frames == 2
         assert movie.meta.declared_frames == 2_000_000_000
+
+
+def test_bytes_without_a_mark_can_be_opened_as_unsigned(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc", np.full((2, 3, 4), -36, np.int8))
+    with open_movie(path) as movie:
+        assert int(movie.frame(0)[0, 0]) == -36
+        assert "0?unsigned" in next(issue.text for issue in movie.meta.issues if issue.code == "signed-bytes")
+    with open_movie(path, "0?unsigned") as movie:
+        assert movie.dtype == np.uint8
+        assert int(movie.frame(0)[0, 0]) == 220
+        assert movie.meta.dataset == "0?unsigned"
+
+
+def test_bytes_that_read_the_same_either_way_are_not_spoken_of(tmp_path: Path) -> None:
+    with open_movie(write_mrc(tmp_path / "a.mrc", np.full((2, 3, 4), 36, np.int8))) as movie:
+        assert not movie.meta.issues
+
+
+def test_whole_numbers_of_two_bytes_have_no_unsigned_reading(tmp_path: Path) -> None:
+    with pytest.raises(MovieError):
+        open_movie(write_mrc(tmp_path / "a.mrc", ramp((2, 3, 4), "int16")), "0?unsigned")

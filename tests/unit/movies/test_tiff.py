@@ -346,3 +346,24 @@ def test_event_lists_of_a_falcon_are_named(tmp_path: Path) -> None:
     _patch(path, 259, 65001)
     with pytest.raises(Unsupported, match="EER"):
         open_movie(path)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "unit", "size"),
+    [
+        ((5e8, 5e8), "CENTIMETER", (0.02, 0.02)),
+        ((1.27e9, 2.54e9), "INCH", (0.01, 0.02)),
+        ((300, 300), "INCH", None),
+        ((3779, 3779), "CENTIMETER", None),
+        ((9600, 9600), "INCH", None),
+        ((5e8, 5e8), "NONE", None),
+    ],
+)
+def test_resolution_finer_than_any_print_is_a_calibration(
+    tmp_path: Path, resolution: tuple[float, float], unit: str, size: tuple[float, float] | None
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, ramp((4, 5)), resolution=resolution, resolutionunit=unit, photometric="minisblack")
+    with open_movie(path) as movie:
+        assert (movie.meta.pixel_size or ()) == pytest.approx(size or ())
+        assert movie.meta.pixel_unit == (None if size is None else "nm")

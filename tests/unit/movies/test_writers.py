@@ -242,6 +242,18 @@ def test_segments_and_times_follow_the_chosen_frames() -> None:
     assert (even.times, even.frame_interval_s, even.segments) == (None, 1.0, ())
 
 
+def test_part_of_a_movie_without_a_clock_keeps_its_place_in_time(tmp_path: Path, end: str) -> None:
+    meta = MovieMeta(
+        path="a", format="x", frames=9, height=3, width=5, dtype="uint8", declared_frames=9, frame_interval_s=0.5
+    )
+    path = _write(tmp_path / f"a{end}", ramp((3, 3, 5), "float32"), Scale.of(meta, [4, 5, 6]))
+    with open_movie(path) as movie:
+        assert movie.meta.times == (2.0, 2.5, 3.0)
+        assert movie.meta.frame_interval_s == 0.5
+    clock = meta.model_copy(update={"start_unix_s": 100.0})
+    assert (Scale.of(clock, [4, 5, 6]).times, Scale.of(clock, [4, 5, 6]).start_unix_s) == (None, 102.0)
+
+
 def test_segments_survive(tmp_path: Path, end: str) -> None:
     parts = (Segment(start=0, stop=2), Segment(start=2, stop=4, reason="magnification changed"))
     path = _write(tmp_path / f"a{end}", ramp((4, 3, 5), "float32"), Scale(segments=parts))
