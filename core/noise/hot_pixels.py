@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-_DEVIATIONS = 8.0
+DEVIATIONS = 8.0
 # A spot whose Gaussian has a sigma of 0.35 px, in the middle of its pixel, stays: sharper than any lens draws one.
 # Its flanks are allowed to be missed by so many deviations.
 _STANDS_OUT, _MISSED = 12.0, 2.0
@@ -58,7 +58,7 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
     # Without the two highest: they may belong to the same hit.
     base = others[:, :-2].mean(axis=1)
     third = others[:, -3]
-    far = anscombe(centre) - anscombe(base) > _DEVIATIONS
+    far = anscombe(centre) - anscombe(base) > DEVIATIONS
     lone = anscombe(base + (centre - base) / _STANDS_OUT) - anscombe(third) > _MISSED
     # Next to the middle of its pixel a spot has two weak flanks: a bright one must have none beyond noise.
     lone &= third - base < (centre - base) / (2 * _STANDS_OUT) + 3 * np.sqrt(np.maximum(third, 0) + 1)
@@ -105,7 +105,7 @@ def stays(
     base = np.where(counts > 0, np.where(good, around, 0).sum(axis=1) / np.maximum(counts, 1), 0.0)
     most = np.max(np.where(np.isfinite(others), others, -np.inf), axis=0)
     half = most - base > (values - base) / 2
-    alike = anscombe(values) - anscombe(most) < _DEVIATIONS / 2
+    alike = anscombe(values) - anscombe(most) < DEVIATIONS / 2
     return np.asarray(half | alike)
 
 
@@ -118,7 +118,7 @@ def _candidates(electrons: npt.NDArray[np.float32], size: int) -> tuple[npt.NDAr
         around = ndimage.uniform_filter(strip, size, mode="mirror", output=np.float32)
         around = (around * size**2 - strip) / (size**2 - 1)
         # The deviation without a root a pixel: n > (z / 2 + sqrt(m + 3/8))^2 - 3/8.
-        limit = np.square(np.sqrt(np.maximum(around, 0) + 0.375) + _DEVIATIONS / 2) - 0.375
+        limit = np.square(np.sqrt(np.maximum(around, 0) + 0.375) + DEVIATIONS / 2) - 0.375
         inner = slice(top - first, min(top + _STRIP, electrons.shape[0]) - first)
         found_rows, found_columns = np.nonzero(strip[inner] > limit[inner])
         rows.append(found_rows + top)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.noise.clusters import brightest, judge, rest_of
 from core.noise.hot_pixels import hot_pixels, stays
 from core.noise.noise_line import NoiseLine, fit_noise_line
 from core.noise.sampling import Sample
@@ -24,6 +25,8 @@ Step = Callable[[], None]
 _CENTRE_BYTES = 256 << 20
 _CENTRE_LEAST, _CENTRE_MOST = 4, 14
 _STRIP = 128
+# How often a frame is looked through for wide hits, once brighter ones are gone.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def gather(read: Read, sample: Sample, step: Step, find_hits: bool = True, least
     least : float
         Stored units by which a hit exceeds its surroundings in any case.
     """
-    centre, rough = _usual(read, sample, step)
+    usual = _usual(read, sample, step, find_hits)
+    centre = usual.centre
     totals = _Totals(centre.shape)
     pairs = set(sample.pairs)
     hits = []
@@ -91,8 +95,8 @@ def gather(read: Read, sample: Sample, step: Step, find_hits: bool = True, least
         if strange.any():
             frame = np.where(strange, centre, frame)
             totals.usable &= ~strange
-        if find_hits and rough is not None:
-            found = _hits(frame, centre, rough, least)
+        if find_hits:
+            found = _hits(frame, usual, least)
             if found is not None:
                 rows, columns = found
                 hits.append(Hit(place, rows, columns))
@@ -114,8 +118,17 @@ def centre_frames(sample: Sample, pixels: int) -> tuple[int, ...]:
     return tuple(sorted({*firsts, *(k + 1 for k in firsts)}))
 
 
-def _usual(read: Read, sample: Sample, step: Step) -> tuple[Image, NoiseLine | None]:
-    """Return the median of a few frames, and the noise line by them."""
+@dataclass(frozen=True)
+class _Usual:
+    """The median of a few frames, the noise line by them, and the electrons by which they exceed their own medians."""
+
+    centre: Image
+    line: NoiseLine | None
+    rest: float | None = None
+
+
+def _usual(read: Read, sample: Sample, step: Step, find_hits: bool) -> _Usual:
+    """Look at a few frames."""
     first = read(0)
     places = centre_frames(sample, first.size)
     stack = np.empty((len(places), *first.shape), dtype=np.float32)
@@ -130,23 +143,52 @@ def _usual(read: Read, sample: Sample, step: Step) -> tuple[Image, NoiseLine | N
         mean[rows] = values.mean(axis=0)
     steps = [k for k in range(len(places) - 1) if places[k + 1] == places[k] + 1 and places[k] in sample.pairs]
     if not steps:
-        return centre, None
+        return _Usual(centre, None)
     noise = np.zeros_like(first)
     for k in steps:
         noise += np.square(stack[k + 1] - stack[k]) / np.float32(2 * len(steps))
-    return centre, fit_noise_line(mean, noise)
+    line = fit_noise_line(mean, noise)
+    if line is None or not find_hits:
+        return _Usual(centre, line)
+    rests = []
+    for values in stack:
+        rests.append(rest_of(line.electrons(np.where(np.isfinite(values), values, centre))))
+        step()
+    # One of these few frames may have been hit itself.
+    return _Usual(centre, line, sorted(rests)[-2 if len(rests) > _CENTRE_LEAST else -1])
 
 
-def _hits(
-    frame: Image, centre: Image, line: NoiseLine, least: float
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
-    electrons = line.electrons(frame)
-    hot = hot_pixels(electrons, least / line.gain)
-    if not hot.any():
+def _hits(frame: Image, usual: _Usual, least: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
+    line = usual.line
+    if line is None:
         return None
+    electrons, centre = line.electrons(frame), line.electrons(usual.centre)
+    hot = hot_pixels(electrons, least / line.gain)
+    if hot.any():
+        rows, columns = np.nonzero(hot)
+        keep = ~stays(electrons, hot, centre[rows, columns][None])
+        hot[rows[~keep], columns[~keep]] = False
+        electrons = np.where(hot, centre, electrons)
+    _add_wide_hits(hot, electrons, centre, usual.rest, least / line.gain)
     rows, columns = np.nonzero(hot)
-    keep = ~stays(electrons, hot, line.electrons(centre[rows, columns])[None])
-    return (rows[keep], columns[keep]) if keep.any() else None
+    return (rows, columns) if len(rows) else None
+
+
+def _add_wide_hits(
+    hot: npt.NDArray[np.bool_], electrons: Image, centre: Image, rest: float | None, least: float
+) -> None:
+    """Mark hits of more than three pixels, brightest first."""
+    for _ in range(_ROUNDS):
+        found = brightest(electrons)
+        if not found.clusters:
+            return
+        nearby = np.concatenate([centre[one.rows, one.columns] for one in found.clusters])[None]
+        hits = judge(found, rest, nearby, least).hits
+        for one in hits:
+            hot[one.rows, one.columns] = True
+        if not hits:
+            return
+        electrons = np.where(hot, centre, electrons)
 
 
 class _Totals:
