@@ -38,7 +38,7 @@ def write_traces(
         columns = tuple(column for column in columns if not wanted or column.name in wanted)
         notices.append(Notice(level="info", code="holder-log", text=said))
     times, dose = frame_times(chosen.meta), dose_of(chosen.meta)
-    names = ["frame", "time (s)", "mean", "standard deviation", "minimum", "maximum", "not finite (px)"]
+    names = ["frame (from 0)", "time (s)", "mean", "standard deviation", "minimum", "maximum", "not finite (px)"]
     line = chosen.scale.line
     if line is not None:
         # The columns before hold stored numbers.

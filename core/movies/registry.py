@@ -23,6 +23,7 @@ from core.movies.formats import (
     ome_zarr,
     png,
     raw,
+    refusals,
     ser,
     tiff,
     tvips,
@@ -176,11 +177,17 @@ def _choose(path: str, entries: list[Entry], dataset: str | None) -> Entry:
         for entry in entries:
             if entry.info.key == dataset:
                 if entry.info.refusal is not None:
-                    raise Unsupported.about(path, entry.info.refusal)
+                    raise _refused(path, entry.info.refusal)
                 return entry
         keys = ", ".join(entry.info.key for entry in entries)
         raise NoSuchDataset.about(path, f"The file holds no dataset {dataset!r}.", f"It holds: {keys}.")
     for entry in entries:
         if entry.info.refusal is None:
             return entry
-    raise Unsupported.about(path, entries[0].info.refusal or "The file holds no movie.")
+    raise _refused(path, entries[0].info.refusal or "The file holds no movie.")
+
+
+def _refused(path: str, refusal: str) -> Unsupported:
+    """What is no movie; only colour pictures become one by another export."""
+    advice = None if refusal == refusals.COLOUR else "Open an image, or a series of images."
+    return Unsupported.about(path, refusal, advice)

@@ -304,7 +304,7 @@ def test_table_tells_of_each_frame(tmp_path: Path, export: Export, pixels: np.nd
     assert len(rows) == 6
     for number, row in enumerate(rows):
         part = pixels[number, :20, :30].astype(np.float64)
-        assert int(row["frame"]) == number
+        assert int(row["frame (from 0)"]) == number
         assert float(row["time (s)"]) == number * 0.25
         assert math.isclose(float(row["mean"]), part.mean(), rel_tol=1e-8)
         assert math.isclose(float(row["standard deviation"]), part.std(), rel_tol=1e-8)
