@@ -228,10 +228,14 @@ def _listing(folder: Path) -> tuple[list[str], list[str]]:
         for item in listing:
             if item.name.startswith("."):
                 continue
-            if item.is_dir(follow_symlinks=False):
-                inner.append(item.name)
-            elif item.is_file():
-                names.append(item.name)
+            try:
+                if item.is_dir(follow_symlinks=False):
+                    inner.append(item.name)
+                elif item.is_file():
+                    names.append(item.name)
+            except OSError:
+                # A link to itself must not hide what lies beside it.
+                continue
     return natsorted(names), natsorted(inner)
 
 

@@ -39,7 +39,7 @@ def entries(file: RandomAccessFile, container: Container) -> list[Entry] | None:
 
 def _index(path: str) -> int | None:
     name = _plain(path.split("/")[1])
-    return int(name) if name.isdigit() else None
+    return int(name) if name.isdecimal() else None
 
 
 def _plain(name: str) -> str:

@@ -84,7 +84,7 @@ class TagTree:
         for name in (*self.values, *self.arrays):
             if name.startswith(start):
                 head = name[len(start) :].split(".", 1)[0]
-                if head.isdigit():
+                if head.isdecimal():
                     found.add(int(head))
         return sorted(found)
 

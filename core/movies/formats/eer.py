@@ -96,7 +96,7 @@ def _number(events: EventFile, name: str, units: tuple[str, ...]) -> float | Non
 def _declared(events: EventFile) -> int:
     """Raw frames that the camera says it took; those in the file if it does not say."""
     text = events.items.get("numberOfFrames", "")
-    return max(int(text), len(events.streams)) if text.isdigit() and len(text) < 10 else len(events.streams)
+    return max(int(text), len(events.streams)) if text.isdecimal() and len(text) < 10 else len(events.streams)
 
 
 def _raw_exposure(events: EventFile) -> float | None:

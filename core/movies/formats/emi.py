@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 # The file holds copies of the images as well, between which the settings stand: it is looked through in blocks.
 _LARGEST = 512 << 20
 _BLOCK = 1 << 20
-_LARGEST_OBJECT = 2 << 20
+_LARGEST_OBJECT = 1 << 20
 _MOST_OBJECTS = 256
 _OPEN, _CLOSE = b"<ObjectInfo>", b"</ObjectInfo>"
 # Sections of an object that tell something; many hold no more than a number.

@@ -134,7 +134,10 @@ def _zstd(raw: Any, limit: int, _values: tuple[int, ...]) -> Any:
 def _blosc(raw: Any, limit: int, _values: tuple[int, ...]) -> Any:
     import imagecodecs
 
-    (claimed,) = struct.unpack_from("<I", raw, 4)
+    claimed, _, packed = struct.unpack_from("<3I", raw, 4)
+    if packed > raw.size:
+        # The library believes it, and would read beyond the data.
+        raise ValueError("a chunk is cut")
     if claimed > limit:
         raise ValueError(f"a chunk claims {claimed} bytes")
     return imagecodecs.blosc_decode(raw)

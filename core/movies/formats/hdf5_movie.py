@@ -26,6 +26,8 @@ from core.protocol.movie import DatasetInfo, Issue, MovieMeta
 # A frame decodes to at most this, and to at most this many times the file: beyond, its shape lies.
 _LARGEST_FRAME = 2 << 30
 _LARGEST_RATIO = 20_000
+# Chunks of a frame: each takes its time, even where it was never written.
+_MOST_PARTS = 100_000
 # A movie may have holes, but is not made of them.
 _MOST_HOLES = 10
 _MOST_TIMES = 1_000_000
@@ -178,7 +180,7 @@ def _open(file: RandomAccessFile, found: Found, info: DatasetInfo) -> Opened:
         if layout.refusal is not None or len(layout.shape) != len(found.layout.shape):
             raise Unsupported.about(file.path, layout.refusal or "The file has changed while it was opened.")
         declared, height, width = roles.sizes(layout.shape)
-        _check_frame(file, layout, height, width)
+        _check_frame(file, layout, roles)
         index = index_of(dataset, layout, file) if layout.kind == "chunked" else None
         frames, issues = _complete(file, layout, index, roles)
         if index is not None and index.numbers.size == 0:
@@ -217,12 +219,15 @@ def _open(file: RandomAccessFile, found: Found, info: DatasetInfo) -> Opened:
     return Opened(meta, source, _tags_of(file, found))
 
 
-def _check_frame(file: RandomAccessFile, layout: Layout, height: int, width: int) -> None:
+def _check_frame(file: RandomAccessFile, layout: Layout, roles: Axes) -> None:
+    _, height, width = roles.sizes(layout.shape)
     frame_bytes = height * width * layout.dtype.itemsize
     if frame_bytes > min(_LARGEST_FRAME, file.size * _LARGEST_RATIO):
         raise Malformed.about(
             file.path, f"The header claims {height} x {width} px, far more than {file.size} bytes can hold."
         )
+    if layout.chunks and layout.grid[roles.rows] * layout.grid[roles.columns] > _MOST_PARTS:
+        raise Malformed.about(file.path, "The header cuts each frame into far too many parts.")
 
 
 def _complete(file: RandomAccessFile, layout: Layout, index: ChunkIndex | None, roles: Axes) -> tuple[int, list[Issue]]:

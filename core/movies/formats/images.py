@@ -65,7 +65,8 @@ def bytes_of(folder: Path, names: Sequence[str]) -> int:
         try:
             total += (folder / name).stat().st_size
             sized += 1
-        except OSError:
+        except (OSError, ValueError):
+            # Gone, or no name of a file at all.
             continue
     return total * len(names) // sized if sized else 0
 

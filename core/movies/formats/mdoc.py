@@ -98,9 +98,14 @@ def _facts(document: Document, frames: int, name: str) -> Facts:
     return Facts(**{**facts.__dict__, **timing})
 
 
+def _is_count(text: str) -> bool:
+    """Whether it is a number without a sign, and no endless one."""
+    return text.isdecimal() and len(text) < 19
+
+
 def _images(document: Document, frames: int) -> list[dict[str, str]]:
     """The sections of the stack's images in their order; empty if they are not those of this stack."""
-    numbered = {int(name): section for kind, name, section in document.sections if kind == "ZValue" and name.isdigit()}
+    numbered = {int(name): section for kind, name, section in document.sections if kind == "ZValue" and _is_count(name)}
     if not all(frame in numbered for frame in range(frames)):
         return []
     return [numbered[frame] for frame in range(frames)]
@@ -128,7 +133,7 @@ def _doses(text: str) -> list[float]:
     doses: list[float] = []
     for dose, count in zip(words[::2], words[1::2], strict=False):
         value = positive(dose)
-        if value is None or not count.isdigit() or len(doses) + int(count) > 1_000_000:
+        if value is None or not _is_count(count) or len(doses) + int(count) > 1_000_000:
             return []
         doses += [value] * int(count)
     return doses

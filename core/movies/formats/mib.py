@@ -153,7 +153,7 @@ def _seen(file: RandomAccessFile, header: Header) -> Header:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _exposure(text: str) -> float | None:
@@ -320,7 +320,7 @@ def _mib_of(path: str) -> list[Path]:
     except OSError:
         return []
     numbered = [(other.stem[len(place.stem) :], other) for other in beside if other.stem.startswith(place.stem)]
-    return [other for rest, other in sorted((int(r.strip("_")), o) for r, o in numbered if r.strip("_").isdigit())]
+    return [other for rest, other in sorted((int(r.strip("_")), o) for r, o in numbered if r.strip("_").isdecimal())]
 
 
 def _hdr_entry(file: RandomAccessFile, path: Path) -> Entry:

@@ -10,6 +10,7 @@ import itertools
 import json
 import lzma
 import math
+import stat
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ _LARGEST_FRAME = 2 << 30
 # Frames that are stored together are kept together once decoded, up to this.
 _KEPT_BYTES = 128 << 20
 _SIZED = 256
+# A frame decodes to at most this many times what is stored: beyond, its shape lies.
+_LARGEST_RATIO, _SMALL_FRAME = 20_000, 1 << 24
 _FINGERPRINT_BYTES = 16 * 1024
 
 
@@ -83,10 +86,11 @@ class ZarrSource:
     def __init__(self, plane: Plane) -> None:
         import zarr
 
-        from core.movies.formats import zarr_blosc
+        from core.movies.formats import zarr_blosc, zarr_bounds
 
         self._plane = plane
         self._check_blosc = zarr_blosc.check_header
+        self._expect = zarr_bounds.expect
         self._array = zarr.open_array(plane.node.folder, mode="r")
         if tuple(self._array.shape) != plane.node.shape:
             raise Malformed.about(plane.node.folder, "The Zarr changed while it was being opened.")
@@ -114,8 +118,8 @@ class ZarrSource:
             return np.array(self._kept[1][index - first, rows, columns], order="C")
 
     def _decode(self, frames: int | slice, rows: slice, columns: slice) -> Frame:
-        if self._plane.node.blosc_file:
-            self._check_files(frames, rows, columns)
+        self._check_files(frames, rows, columns)
+        self._expect(self._plane.node)
         try:
             found = self._array[self._plane.selection(frames, rows, columns)]
         except (SystemError, zlib.error, lzma.LZMAError) as error:
@@ -124,7 +128,7 @@ class ZarrSource:
         return np.array(found, dtype=self._dtype, order="C")
 
     def _check_files(self, frames: int | slice, rows: slice, columns: slice) -> None:
-        """Look at the headers of all chunks that a read touches."""
+        """Look at all chunks that a read touches: only ordinary files, and those of blosc have a sensible header."""
         node = self._plane.node
         places = []
         for part, size, chunk in zip(
@@ -133,11 +137,15 @@ class ZarrSource:
             start, stop, _ = (part, part + 1, 1) if isinstance(part, int) else part.indices(size)
             places.append(range(start // chunk, -(-stop // chunk)))
         for place in itertools.product(*places):
+            path = chunk_path(node, place)
             try:
-                with chunk_path(node, place).open("rb") as file:
+                _ordinary(path)
+                if not node.blosc_file:
+                    continue
+                with path.open("rb") as file:
                     head = file.read(16)
                     size = file.seek(0, 2)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             self._check_blosc(head, size)
 
@@ -304,6 +312,8 @@ def _open(folder: Path, tree: Tree, info: DatasetInfo, plane: Plane) -> Opened:
         if plane.frame_axis is not None and declared > 1:
             interval = seconds(plane.axes[plane.frame_axis].step, plane.axes[plane.frame_axis].unit)
     count, total = _files(node)
+    if math.prod(node.shape[-2:]) * (node.dtype.itemsize if node.dtype else 1) > total * _LARGEST_RATIO + _SMALL_FRAME:
+        raise Malformed.about(folder, f"The Zarr claims {info.shape} pixels, far more than {total} bytes can hold.")
     assert node.dtype is not None
     meta = MovieMeta(
         path=str(folder),
@@ -382,12 +392,20 @@ def _fingerprint(plane: Plane, frames: int) -> str:
         place = [index // chunk for index, chunk in zip(_numbers(plane, frame), node.chunks, strict=True)]
         path = chunk_path(node, place)
         try:
-            digest.update(str(path.stat().st_size).encode())
+            digest.update(str(_ordinary(path)).encode())
             with path.open("rb") as file:
                 digest.update(file.read(_FINGERPRINT_BYTES))
         except FileNotFoundError:
             digest.update(b"missing")
     return digest.hexdigest()[:32]
+
+
+def _ordinary(path: Path) -> int:
+    """The size of a part's file; a pipe would block for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Malformed.about(path, "A part of the Zarr is no ordinary file.")
+    return status.st_size
 
 
 def _numbers(plane: Plane, frame: int) -> list[int]:

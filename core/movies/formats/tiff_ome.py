@@ -168,4 +168,4 @@ def _name(element: ElementTree.Element) -> str:
 
 
 def _whole(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and text.isdigit() and len(text) < 19 else otherwise
+    return int(text) if text is not None and text.isdecimal() and len(text) < 19 else otherwise

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import json
+import math
+import os
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import imagecodecs
 import numpy as np
 import pytest
 
 from core.movies import MovieError, open_movie
+from core.movies.holder_log import read_log
 from core.movies.result_record import movie_text
+from core.movies.survey import survey
 from tests.fuzz.trial import judge
+from tests.movie_files import ramp, write_mrc
 
 Tag = tuple[int, int, int, int]
 _SHORT, _LONG, _BYTES = 3, 4, 7
@@ -129,3 +138,143 @@ def test_picture_within_a_tiff_must_have_the_size_of_its_frame(tmp_path: Path, p
 def test_record_in_a_description_is_found_behind_other_text() -> None:
     text = '<OME><A ID="1" Namespace="quietbeam:movie">\n  <Value>{&quot;a&quot;: 1}</Value></A></OME>'
     assert movie_text(text) == "{&quot;a&quot;: 1}"
+
+
+def _zarr(folder: Path, codec: dict[str, object], data: bytes | None, **changed: object) -> Path:
+    """An array (1, 8, 8) of version 3, or of version 2 where the codec has an ``id``."""
+    root = folder / "a.zarr"
+    plain = {"name": "bytes", "configuration": {"endian": "little"}}
+    if "id" in codec:
+        found = {"zarr_format": 2, "chunks": [1, 8, 8], "dtype": "<u2", "compressor": codec, "filters": None}
+        name, chunk = ".zarray", root / "0.0.0"
+    else:
+        grid = {"name": "regular", "configuration": {"chunk_shape": changed.pop("chunks", [1, 8, 8])}}
+        found = {"zarr_format": 3, "node_type": "array", "data_type": "uint16", "chunk_grid": grid}
+        found |= {"chunk_key_encoding": {"name": "default"}, "codecs": [plain, *([codec] if codec else [])]}
+        name, chunk = "zarr.json", root / "c" / "0" / "0" / "0"
+    found |= {"shape": [1, 8, 8], "fill_value": 0, **changed} | ({"order": "C"} if "id" in codec else {})
+    chunk.parent.mkdir(parents=True)
+    (root / name).write_text(json.dumps(found))
+    if data is not None:
+        chunk.write_bytes(data)
+    return root
+
+
+_ZARR_PACKINGS: dict[str, tuple[dict[str, object], Callable[[bytes], bytes]]] = {
+    "2 zlib": ({"id": "zlib", "level": 1}, lambda data: zlib.compress(data, 1)),
+    "2 gzip": ({"id": "gzip", "level": 1}, lambda data: gzip.compress(data, 1)),
+    "2 bz2": ({"id": "bz2", "level": 1}, lambda data: bz2.compress(data, 1)),
+    "2 zstd": ({"id": "zstd", "level": 1}, lambda data: bytes(imagecodecs.zstd_encode(data))),
+    "3 gzip": ({"name": "gzip", "configuration": {"level": 1}}, lambda data: gzip.compress(data, 1)),
+    "3 zstd": (
+        {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
+        lambda data: bytes(imagecodecs.zstd_encode(data)),
+    ),
+}
+
+
+@pytest.mark.parametrize("packing", _ZARR_PACKINGS)
+def test_part_of_a_zarr_unpacks_to_its_size_and_no_further(tmp_path: Path, packing: str) -> None:
+    codec, pack = _ZARR_PACKINGS[packing]
+    pixels = np.arange(64, dtype="<u2").reshape(8, 8)
+    (tmp_path / "sound").mkdir()
+    with open_movie(_zarr(tmp_path / "sound", codec, pack(pixels.tobytes()))) as movie:
+        assert np.array_equal(movie.frame(0), pixels)
+    path = _zarr(tmp_path, codec, pack(bytes(160 << 20)))
+    assert judge(path, None).problem == ""
+    with open_movie(path) as movie, pytest.raises(MovieError):
+        movie.frame(0)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"shape": [1, 30_000, 30_000], "chunks": [1, 1000, 1000]},
+        {"shape": [1, 20_000, 20_000], "chunks": [1, 1, 1]},
+        {
+            "shape": [1, 4096, 4096],
+            "chunks": [1, 4096, 4096],
+            "codecs": [{"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 1, 1]}}],
+        },
+    ],
+)
+def test_zarr_that_claims_far_more_than_it_stores_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    with pytest.raises(MovieError):
+        open_movie(_zarr(tmp_path, {}, bytes(200), **changed))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+@pytest.mark.parametrize("place", ["c/0/0/0", "inner/zarr.json"])
+def test_pipe_within_a_zarr_is_refused_and_does_not_block(tmp_path: Path, place: str) -> None:
+    path = _zarr(tmp_path, {}, None)
+    if place.startswith("inner"):
+        (path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+        (path / "inner").mkdir()
+    os.mkfifo(path / place)
+    with pytest.raises(MovieError, match="no ordinary file"), open_movie(path) as movie:
+        movie.frame(0)
+
+
+def _chunk(path: Path, chunk: tuple[int, ...], shape: tuple[int, ...], code: int, raw: bytes) -> Path:
+    with h5py.File(path, "w") as file:
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk(chunk)
+        if code:
+            plan.set_filter(code, h5py.h5z.FLAG_OPTIONAL, (2, 2, 2, math.prod(chunk) * 2))
+        space = h5py.h5s.create_simple(shape)
+        h5py.h5d.create(file.id, b"movie", h5py.h5t.STD_U16LE, space, plan).write_direct_chunk((0,) * len(shape), raw)
+    return path
+
+
+def test_blosc_in_hdf5_never_reads_beyond_its_chunk(tmp_path: Path) -> None:
+    packed = imagecodecs.blosc_encode(np.random.default_rng(1).bytes(384))
+    with open_movie(_chunk(tmp_path / "sound.h5", (3, 8, 8), (3, 8, 8), 32001, packed)) as movie:
+        assert np.array_equal(
+            movie.frame(2), np.frombuffer(np.random.default_rng(1).bytes(384), "<u2")[128:].reshape(8, 8)
+        )
+    path = _chunk(tmp_path / "cut.h5", (3, 8, 8), (3, 8, 8), 32001, packed[:60])
+    with open_movie(path) as movie, pytest.raises(MovieError, match="cut"):
+        movie.frame(2)
+
+
+def test_hdf5_frame_in_millions_of_chunks_is_refused(tmp_path: Path) -> None:
+    path = _chunk(tmp_path / "a.h5", (1, 1, 1), (10, 4000, 4000), 0, bytes(2))
+    with pytest.raises(MovieError, match="too many parts"):
+        open_movie(path)
+
+
+@pytest.mark.parametrize("content", [b'time,T\n0,"' + b"x" * 200_000 + b'"\n1,2\n'])
+def test_log_with_an_endless_cell_is_a_typed_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(MovieError, match="no table"):
+        read_log(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_log_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log.csv")
+    with pytest.raises(MovieError, match="no ordinary file"):
+        read_log(tmp_path / "log.csv")
+
+
+def test_link_to_itself_hides_no_movie_beside_it(tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", ramp((3, 6, 7), np.int16))
+    try:
+        (tmp_path / "b.mrc").symlink_to("b.mrc")
+    except OSError:
+        pytest.skip("links may not be made here")
+    assert [Path(find.path).name for find in survey([str(tmp_path)]).finds] == ["a.mrc"]
+
+
+def test_name_that_no_file_can_have_is_surveyed_without_an_error() -> None:
+    assert len(survey(["a\0b"]).finds) <= 1
+
+
+def test_number_of_other_letters_in_a_sidecar_costs_no_movie(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc", ramp((3, 6, 7), np.int16))
+    (tmp_path / "a.mrc.mdoc").write_text(
+        "[FrameSet = 0]\nNumSubFrames = \u00b2\nFrameDosesAndNumber = 1 \u00b2\n[ZValue = \u00b2]\n"
+    )
+    with open_movie(path) as movie:
+        assert movie.meta.frames == 3
