@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from core.denoising.denoiser import Frames, Mask
-from core.noise.hot_pixels import hot_pixels, stays
+from core.noise.clusters import brightest, judge
+from core.noise.hot_pixels import Near, anscombe, hot_pixels, perhaps_stuck, stays
+from core.noise.stuck import stuck
 
 _SIDE = 2
 # How often a gap's rim is filled, 2 px each; and how many pixels are gathered at once.
 _ROUNDS, _AT_ONCE = 4, 100_000
 
-# Takes rows and columns of N pixels, gives electrons (M, N) of the same pixels in M frames nearby.
-Elsewhere = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray[np.floating]]
+# How often a frame is looked through for wide hits; and Poisson deviations within which a pixel hardly changes.
+_LOOKS, _HARDLY = 4, 4.0
+
+Pixels = npt.NDArray[np.intp]
+
+
+class Around(Protocol):
+    """The frames around one."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the gain is known."""
+        ...
+
+    def beside(self, rows: Pixels, columns: Pixels) -> npt.NDArray[np.floating]:
+        """Electrons (M, N) of N pixels in the frames before and after."""
+        ...
+
+    def series(self, rows: Pixels, columns: Pixels) -> npt.NDArray[np.float64]:
+        """Electrons (frames, N, 25) of N pixels and those around them in single frames, this one's among them."""
+        ...
+
+    def rest(self) -> float | None:
+        """The largest excess of what may be real in the frames around; None where there are none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +58,10 @@ class CleanFrame:
     dose : float
         Mean of the pixels that are not masked, electrons a px; NaN if there is none.
     hot, not_finite : int
-        How many pixels were replaced, and why; known defects are not among them.
+        How many pixels were replaced, and why; known defects are not among them. Hot are hits and stuck ones.
+    left : int
+        Single pixels, and small groups that are in this frame only, that are far brighter than all around them, and
+        were left since they may be real.
     """
 
     electrons: Frames
@@ -41,10 +69,11 @@ class CleanFrame:
     dose: float
     hot: int = 0
     not_finite: int = 0
+    left: int = 0
 
 
 def clean(
-    electrons: Frames, least: float = 0.0, defects: Mask | None = None, elsewhere: Elsewhere | None = None
+    electrons: Frames, least: float = 0.0, defects: Mask | None = None, around: Around | None = None
 ) -> CleanFrame:
     """Replace pixels that are not finite, known defects, and hot ones, by the median of their good neighbours (5 x 5).
 
@@ -58,8 +87,9 @@ def clean(
         The excess in electrons below which no pixel is hot; infinite: none ever is.
     defects : bool (H, W), optional
         Pixels that are bad in every frame.
-    elsewhere : callable, optional
-        The same pixels in frames nearby: what is as bright there too is no hit of this frame, but a reflection, say.
+    around : optional
+        The frames nearby: what is as bright there too is no hit of this frame, but a reflection, say, or a pixel that
+        is stuck.
     """
     strange = ~np.isfinite(electrons)
     bad = strange if defects is None else strange | defects
@@ -69,28 +99,71 @@ def clean(
         return CleanFrame(np.zeros_like(electrons), bad, float("nan"), 0, not_finite)
     if known:
         _fill(electrons, bad)
-    count = 0
+    count = left = 0
     if np.isfinite(least):
-        hot = hot_pixels(electrons, least)
-        if known:
-            hot &= ~bad
-        count = _only_hits(electrons, hot, elsewhere)
-        if count:
-            bad = bad | hot
-            _fill(electrons, bad)
+        hot, lone = _hot(electrons, least, bad, around)
+        if hot.any():
+            _fill(electrons, bad | hot)
+        wide, doubtful = _wide_hits(electrons, least, bad | hot, around)
+        hot |= wide
+        left = lone + doubtful
+        count = int(np.count_nonzero(hot))
+        bad = bad | hot
     if not known and not count:
-        return CleanFrame(electrons, None, float(electrons.mean(dtype=np.float64)))
+        return CleanFrame(electrons, None, float(electrons.mean(dtype=np.float64)), left=left)
     dose = float(electrons.mean(dtype=np.float64, where=~bad))
-    return CleanFrame(electrons, bad, dose, count, not_finite)
+    return CleanFrame(electrons, bad, dose, count, not_finite, left)
 
 
-def _only_hits(electrons: Frames, hot: Mask, elsewhere: Elsewhere | None) -> int:
-    """Take those out of `hot` that stay in frames nearby; returns how many are left."""
+def _hot(electrons: Frames, least: float, bad: Mask, around: Around | None) -> tuple[Mask, int]:
+    """Mark hits of single pixels, and pixels that are stuck; counts lone ones that are neither."""
+    near = Near.of(electrons)
+    hot = hot_pixels(electrons, least, near) & ~bad
+    if around is None:
+        return hot, 0
     rows, columns = np.nonzero(hot)
-    if elsewhere is not None and len(rows):
-        hot[rows, columns] = ~stays(electrons, hot, elsewhere(rows, columns))
-        return int(np.count_nonzero(hot))
-    return len(rows)
+    if len(rows):
+        hot[rows, columns] = ~stays(electrons, hot, around.beside(rows, columns))
+    lone = np.zeros_like(hot)
+    lone[rows, columns] = ~hot[rows, columns]
+    found = _stuck(electrons, (perhaps_stuck(electrons, least, near) | lone) & ~bad & ~hot, around)
+    return hot | found, int(np.count_nonzero(lone & ~found))
+
+
+def _stuck(electrons: Frames, asked: Mask, around: Around) -> Mask:
+    """Mark those of the asked pixels that do not scatter over time."""
+    found = np.zeros_like(asked)
+    rows, columns = np.nonzero(asked)
+    if not len(rows):
+        return found
+    own, others = electrons[rows, columns], around.beside(rows, columns)
+    if not len(others):
+        return found
+    if around.counts:
+        still = (np.abs(anscombe(own) - anscombe(others)) < _HARDLY).all(axis=0)
+    else:
+        still = np.isclose(own, others, rtol=1e-5, atol=0).all(axis=0)
+    rows, columns = rows[still], columns[still]
+    if len(rows):
+        found[rows, columns] = stuck(around.series(rows, columns), around.counts)
+    return found
+
+
+def _wide_hits(electrons: Frames, least: float, bad: Mask, around: Around | None) -> tuple[Mask, int]:
+    """Replace hits of more than three pixels, brightest first; returns them, and how many more may be some."""
+    hits = np.zeros_like(bad)
+    for _ in range(_LOOKS):
+        found = brightest(electrons)
+        if not found.clusters or around is None:
+            return hits, 0
+        rows, columns = (np.concatenate([getattr(one, name) for one in found.clusters]) for name in ("rows", "columns"))
+        judged = judge(found, around.rest(), around.beside(rows, columns), least)
+        if not judged.hits:
+            return hits, len(judged.doubtful)
+        for one in judged.hits:
+            hits[one.rows, one.columns] = True
+        _fill(electrons, bad | hits)
+    return hits, 0
 
 
 def _fill(electrons: Frames, bad: Mask) -> None:

@@ -13,6 +13,7 @@ from core.denoising.methods.registry import Method, find_method
 from core.denoising.opening import electron_movie, open_asked, scale_of, typed_scale
 from core.denoising.pipeline import Job, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
+from core.denoising.quality import of_pixels
 from core.denoising.source import Selection, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
@@ -82,7 +83,10 @@ def draft(
         one = electron_movie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale, correction)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
-        array = one.line.stored(denoise_block(job, one.block(0, 1), context.check)[0])
+        frame = one.read(0)
+        told.tell(*of_pixels(frame.hot, frame.left))
+        block = one.assemble([frame], 0, (0, 1), (0, 0))
+        array = one.line.stored(denoise_block(job, block, context.check)[0])
     low, high = percentiles(array)
     result = DraftResult(
         frame=request.frame,

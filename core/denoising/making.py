@@ -121,7 +121,10 @@ class Run:
     def judge(self) -> Quality:
         """Sum the figures up and tell what is to be told of them."""
         quality = summary(((frame, one.quality) for frame, one in sorted(self.done.items())), self.movie.scale)
-        self._told.tell(*verdict(quality, sum(one.quality.not_finite for one in self.done.values())))
+        not_finite, left = (
+            sum(getattr(one.quality, name) for one in self.done.values()) for name in ("not_finite", "left")
+        )
+        self._told.tell(*verdict(quality, not_finite, left))
         self._told.tell(*clipping(sum(one.clipped for one in self.done.values()), int(np.prod(self.shape))))
         return quality
 

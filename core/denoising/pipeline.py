@@ -130,7 +130,7 @@ def stream(job: Job, works: Sequence[Work], sink: Sink, context: RunContext, pro
 
 def counts_of(frame: CleanFrame) -> dict[str, int]:
     """What the cleaning counted in a frame, by the names of `FrameQuality`."""
-    return {"hot": frame.hot, "not_finite": frame.not_finite}
+    return {"hot": frame.hot, "not_finite": frame.not_finite, "left": frame.left}
 
 
 def denoise_block(
@@ -309,4 +309,4 @@ def _crop(frame: CleanFrame, shown: Region) -> CleanFrame:
         return frame
     part = np.s_[shown.y0 : shown.y1, shown.x0 : shown.x1]
     mask = None if frame.mask is None else frame.mask[part].copy()
-    return CleanFrame(frame.electrons[part].copy(), mask, frame.dose, frame.hot, frame.not_finite)
+    return CleanFrame(frame.electrons[part].copy(), mask, frame.dose, frame.hot, frame.not_finite, frame.left)

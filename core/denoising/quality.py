@@ -19,12 +19,16 @@ _LEAST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class FrameQuality:
-    """The worst box of a frame: deviation in standard errors (0 without a box), how many boxes, what was masked."""
+    """The worst box of a frame: deviation in standard errors (0 without a box), how many boxes, what was masked.
+
+    `left`: bright single pixels, and small groups of this frame only, that were not masked.
+    """
 
     worst: float
     boxes: int
     hot: int = 0
     not_finite: int = 0
+    left: int = 0
 
 
 def local_mean_error(
@@ -90,7 +94,7 @@ def summary(frames: Iterable[tuple[int, FrameQuality]], scale: IntensityScale) -
     )
 
 
-def verdict(quality: Quality, not_finite: int = 0) -> tuple[Notice, ...]:
+def verdict(quality: Quality, not_finite: int = 0, left: int = 0) -> tuple[Notice, ...]:
     """Return what the user is to be told: a warning above 4 standard errors, and which pixels were replaced."""
     out = []
     if quality.worst_local_mean > LIMIT:
@@ -100,18 +104,32 @@ def verdict(quality: Quality, not_finite: int = 0) -> tuple[Notice, ...]:
             f"{expected_worst(quality.boxes):.1f} among {quality.boxes} boxes): intensities there may be biased."
         )
         out.append(Notice(level="warning", code="local-mean", text=text))
-    if quality.hot_pixels:
-        text = (
-            f"{quality.hot_pixels} hot pixels were replaced by their neighbourhood; the result shows what the method "
-            "makes of their surroundings."
-        )
-        out.append(Notice(level="info", code="hot-pixels", text=text))
+    out.extend(of_pixels(quality.hot_pixels, left))
     if not_finite:
         text = (
             f"{not_finite} pixels held no number (NaN or infinite); the result there comes from their neighbours, and "
             "a frame without any number stays so."
         )
         out.append(Notice(level="warning", code="not-finite", text=text))
+    return tuple(out)
+
+
+def of_pixels(hot: int, left: int) -> tuple[Notice, ...]:
+    """Tell how many pixels were replaced, and what stands as far out and was left; both counted in each frame."""
+    out = []
+    if hot:
+        text = (
+            f"{hot} hot pixels (hits, and pixels that are stuck, counted in each frame) were replaced by their "
+            "neighbourhood; the result shows what the method makes of their surroundings."
+        )
+        out.append(Notice(level="info", code="hot-pixels", text=text))
+    if left:
+        text = (
+            f"{left} times a single pixel, or a small group of pixels in one frame only, is far brighter than all "
+            "around. Nothing proves it a defect, so it was left: what looks like an atom there in the result may be "
+            "none. Compare with the movie; `quietbeam detector`, a dark reference and a mask of defects help."
+        )
+        out.append(Notice(level="warning", code="bright-left", text=text))
     return tuple(out)
 
 

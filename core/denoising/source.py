@@ -14,7 +14,7 @@ from core.denoising.checksums import of_frame
 from core.denoising.cleaning import CleanFrame, clean
 from core.denoising.denoiser import Block
 from core.denoising.errors import denoise_error
-from core.denoising.nearby import KeptFrames, electrons_nearby
+from core.denoising.nearby import KeptFrames, Nearby
 from core.denoising.scaling import STAND_IN_RANGE, Scaling
 from core.movies import Movie
 from core.noise.references import Correction
@@ -163,11 +163,9 @@ class RequestMovie:
         if correction is not None:
             stored = correction.apply(stored, self.selection.summed)
 
-        def elsewhere(rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-            first, summed, asked = self.selection.starts[frame], self.selection.summed, self.selection.source_frames
-            return electrons_nearby(self._movie, first, summed, self._line, correction, rows, columns, asked)
-
-        return clean(self._line.electrons(stored), self._least, defects, elsewhere)
+        first, summed, asked = self.selection.starts[frame], self.selection.summed, self.selection.source_frames
+        nearby = Nearby(self._movie, first, summed, self._scale, correction, asked)
+        return clean(self._line.electrons(stored), self._least, defects, nearby)
 
     def assemble(
         self, frames: Sequence[CleanFrame], first: int, wanted: tuple[int, int], origin: tuple[int, int]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -10,6 +12,7 @@ DEVIATIONS = 8.0
 # A spot whose Gaussian has a sigma of 0.35 px, in the middle of its pixel, stays: sharper than any lens draws one.
 # Its flanks are allowed to be missed by so many deviations.
 _STANDS_OUT, _MISSED = 12.0, 2.0
+_ROUGHLY = 3.0
 # How much brighter than all else a pixel on the frame's border must be: the flanks of a spot there are not seen.
 _BORDER = 2.0
 _MOST = 0.002
@@ -22,7 +25,9 @@ def anscombe(electrons: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return np.asarray(2.0 * np.sqrt(np.maximum(electrons, 0) + 0.375), dtype=np.float64)
 
 
-def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.NDArray[np.bool_]:
+def hot_pixels(
+    electrons: npt.NDArray[np.float32], least: float = 0.0, near: Near | None = None
+) -> npt.NDArray[np.bool_]:
     """Mark pixels far above what their neighbours and Poisson noise allow.
 
     A pixel is hot if it lies eight Poisson deviations above the mean of the 24 pixels around it and stands out twelve
@@ -36,6 +41,8 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
         Finite.
     least : float
         Electrons by which a hot pixel exceeds its surroundings in any case: for data whose gain isn't known.
+    near : optional
+        `Near.of` the same frame, where it is known already.
 
     Returns
     -------
@@ -44,20 +51,8 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
     """
     height, width = electrons.shape
     none = np.zeros((height, width), dtype=np.bool_)
-    size = 2 * _SIDE + 1
-    if min(height, width) < size:
-        return none
-    rows, columns = _candidates(electrons, size)
-    if len(rows) == 0 or len(rows) > max(16, 4 * _MOST * electrons.size):
-        return none
-    padded = np.pad(electrons, _SIDE, mode="reflect")
-    steps = np.arange(size)
-    near = padded[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]].reshape(len(rows), -1)
-    centre = near[:, size**2 // 2].copy()
-    others = np.sort(np.delete(near, size**2 // 2, axis=1), axis=1)
-    # Without the two highest: they may belong to the same hit.
-    base = others[:, :-2].mean(axis=1)
-    third = others[:, -3]
+    near = Near.of(electrons) if near is None else near
+    rows, columns, centre, base, third = near.rows, near.columns, near.centre, near.base, near.third
     far = anscombe(centre) - anscombe(base) > DEVIATIONS
     lone = anscombe(base + (centre - base) / _STANDS_OUT) - anscombe(third) > _MISSED
     # Next to the middle of its pixel a spot has two weak flanks: a bright one must have none beyond noise.
@@ -72,6 +67,49 @@ def hot_pixels(electrons: npt.NDArray[np.float32], least: float = 0.0) -> npt.ND
         return none
     none[rows[hot], columns[hot]] = True
     return none
+
+
+def perhaps_stuck(electrons: npt.NDArray[np.float32], least: float, near: Near) -> npt.NDArray[np.bool_]:
+    """Mark pixels (H, W) that `core.noise.stuck` is to look at over time: lone as far as the noise of one frame tells.
+
+    No pixel is marked if more than 0.2 % would be.
+    """
+    found = np.zeros(electrons.shape, dtype=np.bool_)
+    excess = near.centre - near.base
+    chosen = (excess > _ROUGHLY * (near.third - near.base)) & (excess > least)
+    chosen &= anscombe(near.centre) - anscombe(near.base) > DEVIATIONS
+    if np.count_nonzero(chosen) <= max(4, _MOST * electrons.size):
+        found[near.rows[chosen], near.columns[chosen]] = True
+    return found
+
+
+@dataclass(frozen=True)
+class Near:
+    """Bright pixels (N), the mean of the 24 around each without the two highest, and the third highest of them."""
+
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    centre: npt.NDArray[np.float32]
+    base: npt.NDArray[np.float32]
+    third: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, electrons: npt.NDArray[np.float32]) -> Near:
+        """Find them; none where they are so many that it must be the specimen."""
+        size = 2 * _SIDE + 1
+        nowhere, nothing = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
+        if min(electrons.shape) < size:
+            return cls(nowhere, nowhere, nothing, nothing, nothing)
+        rows, columns = _candidates(electrons, size)
+        if len(rows) == 0 or len(rows) > max(16, 4 * _MOST * electrons.size):
+            return cls(nowhere, nowhere, nothing, nothing, nothing)
+        padded = np.pad(electrons, _SIDE, mode="reflect")
+        steps = np.arange(size)
+        near = padded[(rows[:, None] + steps)[:, :, None], (columns[:, None] + steps)[:, None, :]]
+        near = near.reshape(len(rows), -1)
+        others = np.sort(np.delete(near, size**2 // 2, axis=1), axis=1)
+        # Without the two highest: they may belong to the same hit.
+        return cls(rows, columns, near[:, size**2 // 2].copy(), others[:, :-2].mean(axis=1), others[:, -3])
 
 
 def stays(

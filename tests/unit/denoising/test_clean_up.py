@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from core.denoising.cleaning import CleanFrame
 from core.denoising.run import KeptDraft, denoise_movie, draft
 from core.denoising.source import RequestMovie, select
 from core.models import ModelStore
@@ -17,6 +18,7 @@ from core.noise.errors import NoiseError
 from core.noise.references import load_correction
 from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DraftRequest, FrameRange, IntensityScale, Scratch
+from tests.unit.noise.cameras import spots
 
 from .helpers import Listener, lattice, request
 
@@ -111,11 +113,17 @@ def test_a_reference_that_does_not_fit_stops_the_run_before_it_writes(tmp_path: 
 
 
 def hits_in(frames: np.ndarray, clean_up: CleanUp | None = None, summed: int = 1) -> list[int]:
+    return [one.hot for one in cleaned(frames, clean_up, summed)]
+
+
+def cleaned(
+    frames: np.ndarray, clean_up: CleanUp | None = None, summed: int = 1, source: str = "typed"
+) -> list[CleanFrame]:
     movie = _Array(frames)
     correction = None if clean_up is None else load_correction(clean_up, *frames.shape[1:])
     chosen = select(movie.meta, FrameRange(), summed)
-    one = RequestMovie(movie, chosen, IntensityScale(gain=1.0, source="typed"), correction)
-    return [one.read(number).hot for number in range(one.frames)]
+    one = RequestMovie(movie, chosen, IntensityScale(gain=1.0, source=source), correction)
+    return [one.read(number) for number in range(one.frames)]
 
 
 class _Array:
@@ -153,3 +161,110 @@ def test_hits_are_left_when_asked() -> None:
     frames = quiet()
     frames[3, 20, 20] = 2000
     assert sum(hits_in(frames, CleanUp(xrays=False))) == 0
+    frames[:, 10, 10] = 2000
+    assert sum(hits_in(frames, CleanUp(xrays=False))) == 0
+
+
+@pytest.mark.parametrize("summed", [1, 2, 4])
+@pytest.mark.parametrize("value", [200, 2000, 65535])
+def test_a_stuck_pixel_is_replaced_in_every_frame(value: int, summed: int) -> None:
+    frames = quiet(12)
+    frames[:, 20, 20] = value
+    assert hits_in(frames, summed=summed) == [1] * (12 // summed)
+    assert all(one.mask[20, 20] and one.electrons[20, 20] < 10 * summed for one in cleaned(frames, summed=summed))
+
+
+def test_a_weak_stuck_pixel_that_one_frame_does_not_tell_is_told_by_several() -> None:
+    frames = np.random.default_rng(0).poisson(8.0, (12, 40, 40)).astype(np.uint16)
+    frames[:, 20, 20] = 60
+    assert hits_in(frames) == [1] * 12
+
+
+def test_three_frames_are_enough_for_a_stuck_pixel_and_two_are_too_few_but_tell() -> None:
+    frames = quiet(3)
+    frames[:, 20, 20] = 2000
+    assert hits_in(frames) == [1, 1, 1]
+    assert hits_in(frames[:2]) == [0, 0]
+    assert [one.left for one in cleaned(frames[:2])] == [1, 1]
+
+
+def test_a_stuck_pixel_without_a_known_gain_is_replaced() -> None:
+    frames = np.random.default_rng(0).poisson(50.0, (6, 40, 40)).astype(np.uint16)
+    frames[:, 20, 20] = 5000
+    assert [one.hot for one in cleaned(frames, source="unknown")] == [1] * 6
+
+
+def test_what_stays_bright_and_scatters_is_left_and_told() -> None:
+    frames = quiet(12)
+    frames[:, 20, 20] = np.random.default_rng(1).poisson(2000, 12)
+    found = cleaned(frames)
+    assert not sum(one.hot for one in found)
+    assert [one.left for one in found] == [1] * 12
+
+
+@pytest.mark.parametrize("frame", [0, 3, 5])
+@pytest.mark.parametrize("summed", [1, 2])
+def test_a_wide_hit_of_one_frame_is_replaced_whole(frame: int, summed: int) -> None:
+    frames = quiet()
+    frames[frame, 20:22, 20:23] = 4000
+    frames[(frame + 1) % 6, 5:9, 30:34] = 3000
+    found = cleaned(frames, summed=summed)
+    assert sum(one.hot for one in found) == 6 + 16
+    assert max(one.electrons.max() for one in found) < 40
+    assert not sum(one.left for one in found)
+
+
+def test_a_wide_hit_in_a_single_frame_is_told() -> None:
+    frames = quiet(1)
+    frames[0, 20:22, 20:23] = 4000
+    (found,) = cleaned(frames)
+    assert found.hot == 0
+    assert found.left == 1
+
+
+@pytest.mark.parametrize("sigma", [0.45, 0.7, 1.2])
+@pytest.mark.parametrize("contrast", [1.0, 3.0])
+def test_an_atom_of_one_frame_with_others_around_stays_as_it_is(sigma: float, contrast: float) -> None:
+    rng = np.random.default_rng(4)
+    others = spots(96, [(20.3, 20.4), (50.1, 30.5), (70.7, 71.2)], sigma, [300.0] * 3)
+    movie = np.tile(4 + others, (9, 1, 1))
+    movie[4] += spots(96, [(30.5, 70.0)], sigma, [contrast * 300.0])
+    # Here the others are gone: they are in the frames around.
+    movie[7] = 4 + spots(96, [(80.2, 15.5)], sigma, [contrast * 300.0])
+    frames = rng.poisson(movie).astype(np.uint16)
+    found = cleaned(frames)
+    assert not sum(one.hot for one in found)
+    assert not sum(one.left for one in found)
+    assert all(np.array_equal(one.electrons, frame) for one, frame in zip(found, frames, strict=True))
+
+
+def test_a_run_and_a_draft_tell_of_stuck_pixels_and_of_bright_ones_that_were_left(tmp_path: Path) -> None:
+    frames = quiet(9)
+    frames[:, 20, 20] = 2000
+    frames[:, 30, 30] = np.random.default_rng(1).poisson(2000, 9)
+    source = tmp_path / "stuck.tif"
+    tifffile.imwrite(source, frames, photometric="minisblack")
+    listener = Listener()
+    result = denoise_movie(request(source, counts_per_electron=1.0), STORE, listener)
+    assert result.quality.hot_pixels == 9
+    assert {"hot-pixels", "bright-left"} <= set(listener.codes)
+    made = tifffile.imread(result.output)
+    assert made[:, 19:22, 19:22].max() < 20
+    scratch = Scratch(path=str(tmp_path / "scratch"), slot_bytes=4 * 1600, slots=1)
+    asked = DraftRequest(
+        source=str(source), frame=4, model="gaussian", device="cpu", counts_per_electron=1.0, scratch=scratch
+    )
+    first, shown = draft(asked, STORE, Listener())
+    assert np.array_equal(shown, made[4])
+    assert {"hot-pixels", "bright-left"} <= {notice.code for notice in first.notices}
+
+
+def test_looking_around_reads_no_frame_twice(tmp_path: Path) -> None:
+    frames = quiet(30)
+    frames[:, 20, 20] = 2000
+    movie = _Array(frames)
+    asked: list[int] = []
+    movie.frame = lambda index: asked.append(index) or frames[index]
+    one = RequestMovie(movie, select(movie.meta, FrameRange(), 1), IntensityScale(gain=1.0, source="typed"))
+    assert [one.read(number).hot for number in range(30)] == [1] * 30
+    assert sorted(asked) == list(range(30))

@@ -27,6 +27,17 @@ def columns(side: int, period: float, sigma: float, base: float = 0.1) -> np.nda
     return picture / picture.mean()
 
 
+def spots(side: int, places: list[tuple[float, float]], sigma: float, electrons: list[float]) -> np.ndarray:
+    """Spots of these peaks, integrated over each px."""
+    edges = np.arange(side + 1) - 0.5
+    wide = sigma * (2 * np.pi) ** 0.5
+    out = np.zeros((side, side))
+    for at, peak in zip(places, electrons, strict=True):
+        rows, cols = (wide / 2 * np.diff(erf((edges - centre) / sigma / 2**0.5)) for centre in at)
+        out += peak * np.outer(rows, cols)
+    return out
+
+
 def moved(picture: np.ndarray, by: tuple[float, float]) -> np.ndarray:
     rows, cols = np.fft.fftfreq(picture.shape[0])[:, None], np.fft.rfftfreq(picture.shape[1])[None]
     spectrum = np.fft.rfft2(picture) * np.exp(-2j * np.pi * (rows * by[0] + cols * by[1]))

@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import erf
 
 from core.noise.clusters import brightest, judge, rest_of
-from tests.unit.noise.cameras import columns, counted, hits, integrating, look
-
-
-def spots(side: int, places: list[tuple[float, float]], sigma: float, electrons: list[float]) -> np.ndarray:
-    """Spots of these peaks, integrated over each px."""
-    edges = np.arange(side + 1) - 0.5
-    wide = sigma * (2 * np.pi) ** 0.5
-    out = np.zeros((side, side))
-    for at, peak in zip(places, electrons, strict=True):
-        rows, cols = (wide / 2 * np.diff(erf((edges - centre) / sigma / 2**0.5)) for centre in at)
-        out += peak * np.outer(rows, cols)
-    return out
-
+from tests.unit.noise.cameras import columns, counted, hits, integrating, look, spots
 
 GROUP = {(row, column) for row in (40, 41) for column in (40, 41, 42)}
 ATOMS = [(20.3 + 19 * i, 15.8 + 17 * j) for i in range(4) for j in range(4)]
