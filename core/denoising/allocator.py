@@ -18,7 +18,8 @@ _MOST = 2**31 - 1
 
 def keep_memory() -> bool:
     """Let freed memory stay with the process. Linux with glibc only; returns whether it was done."""
-    if not sys.platform.startswith("linux") or "CS_GNU_LIBC_VERSION" not in os.confstr_names:
+    system: str = sys.platform
+    if not system.startswith("linux") or "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
         return False
     try:
         library = ctypes.CDLL(None)

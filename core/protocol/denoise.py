@@ -65,11 +65,11 @@ class Plan(Record):
     device: str
     device_name: str = ""
     dtype: Literal["float32", "bfloat16"]
-    tile_height: int
-    tile_width: int
-    halo: int
-    batch: int
-    threads: int
+    tile_height: int = Field(ge=1)
+    tile_width: int = Field(ge=1)
+    halo: int = Field(ge=0)
+    batch: int = Field(ge=1, le=4096)
+    threads: int = Field(ge=1, le=4096)
     model: str
     model_version: str
     weights_sha256: str

@@ -116,6 +116,8 @@ class OmeZarrWriter:
                 "Wait until it has ended, or choose another name.",
                 "output-exists",
             )
+        # Locking a byte on Windows leaves the position there.
+        os.lseek(self._lock_file, 0, os.SEEK_SET)
         self.resumed = existed and resume and os.read(self._lock_file, len(layout) + 1) == layout
         if self.resumed:
             # What a killed run was in the middle of.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,16 @@ def test_folder_without_metadata_is_no_zarr(tmp_path: Path) -> None:
     with pytest.raises(MovieError) as caught:
         open_movie(tmp_path / "a.zarr")
     assert caught.value.info.code == "is-a-folder"
+
+
+def test_result_is_resumed_where_locking_moves_the_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moves(descriptor: int) -> bool:
+        os.lseek(descriptor, 1 << 40, os.SEEK_SET)
+        return True
+
+    monkeypatch.setattr("core.movies.writers.ome_zarr.locked", moves)
+    path = tmp_path / "a.ome.zarr"
+    with create_writer(path, (2, 4, 5)) as writer:
+        writer.write(0, np.ones((4, 5), np.float32))
+    with create_writer(path, (2, 4, 5)) as writer:
+        assert writer.resumed
