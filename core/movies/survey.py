@@ -66,13 +66,21 @@ def survey(paths: Iterable[str], seconds: float = SECONDS) -> Overview:
     files: dict[Path, list[str]] = defaultdict(list)
     for text in dict.fromkeys(paths):
         path = Path(text).absolute()
-        if path.is_dir():
+        if _is_folder(path):
             search.folder(path)
         else:
             files[path.parent].append(path.name)
     for folder, names in files.items():
         search.named(folder, natsorted(names))
     return search.overview()
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # A name that no file can have: opening it says what is wrong.
+        return False
 
 
 def movie_suffixes() -> frozenset[str]:
