@@ -157,7 +157,7 @@ def _wide_hits(electrons: Frames, least: float, bad: Mask, around: Around | None
         if not found.clusters or around is None:
             return hits, 0
         rows, columns = (np.concatenate([getattr(one, name) for one in found.clusters]) for name in ("rows", "columns"))
-        judged = judge(found, around.rest(), around.beside(rows, columns), least)
+        judged = judge(found, around.rest, around.beside(rows, columns), least)
         if not judged.hits:
             return hits, len(judged.doubtful)
         for one in judged.hits:

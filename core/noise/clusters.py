@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,21 +139,24 @@ class Found:
     doubtful: tuple[Cluster, ...]
 
 
-def judge(found: Brightest, rest_nearby: float | None, nearby: npt.NDArray[np.floating] | None, least: float) -> Found:
+def judge(
+    found: Brightest, rest: Callable[[], float | None], nearby: npt.NDArray[np.floating], least: float = 0.0
+) -> Found:
     """Tell hits from what may be real: an atom is about as bright as others are, in this frame or in those around.
 
     Parameters
     ----------
-    rest_nearby : float or None
-        The largest `rest_of` the frames around; None where there are none: nothing is a hit then.
-    nearby : (M, N), optional
-        Values of the clusters' pixels, one cluster after the other, in the frames before and after.
+    rest : callable
+        Gives the largest `rest_of` the frames around; asked where it matters, since it takes reading them.
+    nearby : (M, N)
+        Values of the clusters' pixels, one cluster after the other, in the frames before and after; nothing is a hit
+        where M is 0.
     least : float
         Excess of a hit in any case.
     """
     far = max(least, (DEVIATIONS / 2 + float(np.sqrt(max(found.base, 0) + 0.375))) ** 2 - 0.375 - max(found.base, 0))
     alone = [one for one in found.clusters if one.small and one.peak > far]
-    if rest_nearby is None or nearby is None or not len(nearby):
+    if not len(nearby):
         return Found((), tuple(alone))
     ends = np.cumsum([len(one.rows) for one in found.clusters])
     gone = []
@@ -161,6 +165,9 @@ def judge(found: Brightest, rest_nearby: float | None, nearby: npt.NDArray[np.fl
         there = there[np.isfinite(there)]
         if one in alone and not (there - found.base > one.peak / 3).any():
             gone.append(one)
+    rest_nearby = rest() if gone else None
+    if rest_nearby is None:
+        return Found((), tuple(gone))
     # Of those with flanks only the brightest may be a hit, and only if the others are none.
     soft = [one.peak for one in found.clusters if not (one.small and one.sharp)]
     hits = []

@@ -183,7 +183,7 @@ def _add_wide_hits(
         if not found.clusters:
             return
         nearby = np.concatenate([centre[one.rows, one.columns] for one in found.clusters])[None]
-        hits = judge(found, rest, nearby, least).hits
+        hits = judge(found, lambda: rest, nearby, least).hits
         for one in hits:
             hot[one.rows, one.columns] = True
         if not hits:

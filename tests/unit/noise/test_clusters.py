@@ -67,7 +67,7 @@ def test_an_atom_at_sharp_corners_of_pixels_is_not_sharp() -> None:
 def test_without_frames_around_nothing_wide_is_a_hit_but_it_is_doubtful() -> None:
     frame = counted(np.full((48, 48), 5.0), 1, 1.0)[0]
     frame[20:22, 20:23] = 1000
-    found = judge(brightest(frame), None, None, 0.0)
+    found = judge(brightest(frame), lambda: 3.0, np.empty((0, 6)))
     assert not found.hits
     assert len(found.doubtful) == 1
 
