@@ -79,9 +79,9 @@ def print_result(out: Console, result: DetectorResult) -> None:
         pattern = f"{result.pattern_rms:.3g} stored units{share}" if result.pattern_rms else "none found"
     rows = [
         ("Frames", f"{result.frames} read"),
-        ("Dead", f"{result.dead} pixels"),
-        ("Hot", f"{result.hot} pixels"),
-        ("Unstable", f"{result.unstable} pixels"),
+        ("Dead", _count(result.dead, "pixel")),
+        ("Hot", _count(result.hot, "pixel")),
+        ("Unstable", _count(result.unstable, "pixel")),
         ("Hits", f"{result.hits}, {result.hits_per_frame:.2g} a frame"),
         ("Pattern", pattern),
         ("Mask", result.mask),
@@ -93,3 +93,7 @@ def print_result(out: Console, result: DetectorResult) -> None:
             out.print(f"{name:<12}{value}")
     if result.mask is not None:
         out.print(f"Use it: quietbeam denoise FILE --defects {result.mask}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ import humanize
 from rich.console import Console
 
 from core.cli.entering import entered_from
-from core.cli.reporting import errors_told, print_json, stdout
+from core.cli.reporting import errors_told, print_json, printable, stdout
 from core.movies import Movie, MovieError, list_datasets, open_movie
 from core.movies.holder_log import join_log
 from core.movies.survey import survey
@@ -70,7 +70,7 @@ def show_info(options: InfoOptions) -> None:
     out = stdout()
     _print_meta(out, found, datasets)
     for column in found.columns:
-        out.print(f"{'Holder log':<14}{_column(column)}")
+        out.print(f"{'Holder log':<14}{printable(_column(column))}")
     if found.said:
         out.print(f"{'':<14}{found.covered} of {found.meta.frames} frames have a value. {found.said}")
     _print_tags(out, found)
@@ -127,16 +127,18 @@ def _print_meta(out: Console, found: _Found, datasets: tuple[DatasetInfo, ...]) 
     meta = found.meta
     for name, value in _rows(found):
         if value:
-            out.print(f"{name:<14}{value}")
+            out.print(f"{name:<14}{printable(value)}")
     for issue in meta.issues:
-        out.print(f"{issue.level.capitalize():<14}{issue.text}", style="yellow" if issue.level != "info" else "")
+        out.print(
+            f"{issue.level.capitalize():<14}{printable(issue.text)}", style="yellow" if issue.level != "info" else ""
+        )
     if len(datasets) > 1:
         out.print("Datasets (choose with --dataset KEY)")
         for one in datasets:
             shape = " x ".join(map(str, one.shape))
             shown = " <- shown" if one.key == meta.dataset else ""
             refusal = f"; not a movie: {one.refusal}" if one.refusal else ""
-            out.print(f"  {one.key:<12} {one.title} {shape} {one.dtype}{refusal}{shown}")
+            out.print(printable(f"  {one.key:<12} {one.title} {shape} {one.dtype}{refusal}{shown}"))
 
 
 def _rows(found: _Found) -> list[tuple[str, str]]:
@@ -241,6 +243,6 @@ def _column(column: LogColumn) -> str:
 
 def _print_tags(out: Console, found: _Found) -> None:
     for row in found.tags:
-        out.print(f"{row.name} = {row.value}")
+        out.print(printable(f"{row.name} = {row.value}"))
     if found.tags_in_all > len(found.tags):
         out.print(f"and {found.tags_in_all - len(found.tags)} more; narrow them down with --search.")

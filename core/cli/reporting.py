@@ -34,6 +34,11 @@ def stderr() -> Console:
     return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """What a file says, without the control characters by which it could speak to the terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
 def print_json(document: BaseModel | dict[str, Any]) -> None:
     """Print the one JSON document."""
     data = document.model_dump(mode="json") if isinstance(document, BaseModel) else document

@@ -49,6 +49,7 @@ class _Pixels:
     frames: int
     wrong_counts: int = 0
     parted: int | None = None
+    others: int = 0
     file_bytes: tuple[int, ...] = ()
 
 
@@ -127,7 +128,7 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
         if found is not None:
             offsets, wrong = found
             source = StridedSource(file, stored, stack.height, stack.width, offsets)
-            return _Pixels(source, len(offsets), wrong, _parted(chain, stack))
+            return _Pixels(source, len(offsets), wrong, _parted(chain, stack), _others(chain, stack))
     tall, wide = (int(stack.page.tilelength), int(stack.page.tilewidth)) if stack.page.is_tiled else (0, 0)
     if max(frame_bytes, tall * wide * stored.itemsize) > min(_LARGEST_FRAME, file.size * _LARGEST_RATIO):
         raise Malformed.about(
@@ -145,7 +146,14 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
         if pieces is None or not all_there(pieces, file.size) or int(pieces[1].sum()) < needed:
             break
         places.append(pieces)
-    return _Pixels(PiecesSource(file, stack.page, stack.dtype, places), len(places), parted=_parted(chain, stack))
+    source = PiecesSource(file, stack.page, stack.dtype, places)
+    return _Pixels(source, len(places), parted=_parted(chain, stack), others=_others(chain, stack))
+
+
+def _others(chain: Chain, stack: Stack) -> int:
+    """How many images of the file are unlike those of a movie of several frames."""
+    keys = {image.key for image in stack.images if image is not None}
+    return sum(image.key not in keys for image in chain.images) if len(stack.images) > 1 else 0
 
 
 def _parted(chain: Chain, stack: Stack) -> int | None:
@@ -256,6 +264,10 @@ def _issues(stack: Stack, pixels: _Pixels, complaints: list[str]) -> list[Issue]
     if pixels.parted is not None:
         text = f"images of another size or type lie before frame {pixels.parted}; they are datasets of their own"
         issues.append(Issue(level="warning", code="images-between", text=text))
+    elif pixels.others:
+        images = "1 image" if pixels.others == 1 else f"{pixels.others} images"
+        text = f"the file holds {images} of another size or type too; frames with damaged tags would look so"
+        issues.append(Issue(level="info", code="other-images", text=text))
     turned = stack.page.tags.get("Orientation")
     if turned is not None and turned.value in range(2, 9):
         text = (

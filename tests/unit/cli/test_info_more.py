@@ -112,3 +112,13 @@ def test_rerun_of_a_converted_file_says_that_nothing_was_denoised(
     said = quietbeam("rerun", copy)
     assert said.code == 2
     assert "converted from" in said.err
+
+
+def test_what_a_file_says_does_not_speak_to_the_terminal(quietbeam: Quietbeam, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    evil = "nice\x1b[2J\x07 title"
+    tifffile.imwrite(path, np.ones((4, 5), np.uint8), description=evil, photometric="minisblack", metadata=None)
+    said = quietbeam("info", path, "--tags").out
+    assert "nice" in said
+    assert "\x1b" not in said
+    assert "\x07" not in said

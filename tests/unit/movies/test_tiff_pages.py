@@ -213,3 +213,13 @@ def test_file_that_asks_to_be_turned_is_left_and_it_is_told(tmp_path: Path) -> N
     with open_movie(path) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels)
         assert [issue.code for issue in movie.meta.issues] == ["orientation"]
+
+
+def test_images_of_another_size_behind_a_movie_are_spoken_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for shape in ((4, 5), (4, 5), (4, 5), (2, 3)):
+            writer.write(np.ones(shape, np.uint16), photometric="minisblack", contiguous=False, metadata=None)
+    with open_movie(path) as movie:
+        assert movie.meta.frames == 3
+        assert [issue.code for issue in movie.meta.issues] == ["other-images"]
