@@ -69,6 +69,11 @@ def sidecar_label(content: bytes) -> str:
     return f"Quietbeam; record in the .json file beside it: {hashlib.sha256(content).hexdigest()[:16]}"
 
 
+def is_bound(labels: Sequence[str]) -> bool:
+    """Whether the labels of an MRC say that a sidecar belongs to it."""
+    return any(_LABEL.search(label) for label in labels)
+
+
 def sidecar(path: str | Path, labels: Sequence[str]) -> dict[str, Any]:
     """The record beside an MRC; empty without one, or if it belongs to another file than the labels say."""
     marks = [found.group(1) for label in labels if (found := _LABEL.search(label))]

@@ -172,6 +172,12 @@ def _open(file: RandomAccessFile, header: Header, info: DatasetInfo) -> Opened:
     facts = _facts(file, header)
     meta = _meta(file, header, info, frames, facts)
     record = result_record.sidecar(file.path, header.labels)
+    if not record and result_record.is_bound(header.labels):
+        text = (
+            f"the file {result_record.sidecar_path(file.path).name} that belongs to this result is missing or was"
+            " changed: times, settings, and how it was made, are lost without it"
+        )
+        issues.append(Issue(level="warning", code="record-missing", text=text))
     meta = meta.model_copy(update={"issues": (*issues, *meta.issues)})
     meta = recall(meta, result_record.movie_json(record))
     end = header.data_offset + frames * frame_bytes

@@ -202,10 +202,11 @@ def test_sidecar_of_another_file_is_ignored(tmp_path: Path) -> None:
     first = _write(tmp_path / "a.mrc", ramp((2, 3, 4), "float32"), Scale(voltage_kv=300.0))
     second = _write(tmp_path / "b.mrc", ramp((2, 3, 4), "float32"), Scale(voltage_kv=80.0))
     Path(f"{second}.json").replace(f"{first}.json")
-    with open_movie(first) as movie:
-        assert movie.meta.voltage_kv is None
-    assert read_provenance(first) is None
-    assert read_provenance(second) is None
+    for path in (first, second):
+        with open_movie(path) as movie:
+            assert movie.meta.voltage_kv is None
+            assert [issue.code for issue in movie.meta.issues] == ["record-missing"]
+        assert read_provenance(path) is None
 
 
 def test_json_of_the_user_is_no_sidecar(tmp_path: Path) -> None:
