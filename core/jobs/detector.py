@@ -14,7 +14,7 @@ from core.jobs.errors import job_error
 from core.motion.drift import Drift, estimate_drift
 from core.movies import Movie, open_movie
 from core.noise.camera import Fill, defects_of_references, small_picture, standing_out
-from core.noise.defects import DEAD, HOT, UNSTABLE, Defects, find_defects
+from core.noise.defects import DEAD, FEW, HOT, UNSTABLE, Defects, find_defects
 from core.noise.fixed_pattern import FixedPattern, measure_pattern
 from core.noise.references import Correction, load_correction
 from core.noise.sampling import Sample, choose_frames
@@ -24,7 +24,7 @@ from core.protocol.denoise_parts import Notice
 from core.protocol.movie import MovieMeta
 
 # Fewer frames tell nothing of a pixel's scatter.
-_FEWEST, _FEW = 3, 8
+_FEWEST = 3
 _VERDICTS = {
     "still": "The specimen moves too little, or not clearly enough, to tell a fixed pattern of the camera from it.",
     "mixed": "Something rests in the picture as strongly as the specimen moves: it may be part of the specimen, so it "
@@ -96,10 +96,10 @@ def _tell_limits(meta: MovieMeta, sample: Sample, told: Told) -> None:
     elif count < _FEWEST:
         text = f"{count} frames are too few to tell a defect from the specimen; nothing was looked for in them."
         told.tell(Notice(level="warning", code="few-frames", text=text))
-    elif count < _FEW:
+    elif count < FEW:
         text = (
-            f"{count} frames are too few to tell a defect from the specimen; only hits were looked for, and what "
-            f"reference images show. {_FEW} frames or more are needed, 40 or more are good."
+            f"{count} frames are too few to tell a defect from the specimen; only hits, pixels that are stuck, and "
+            f"what reference images show were looked for. {FEW} frames or more are needed, 40 or more are good."
         )
         told.tell(Notice(level="warning", code="few-frames", text=text))
     if (meta.pixel_unit or "").startswith("1/"):
@@ -214,10 +214,10 @@ class _Look:
             return None, nothing, FixedPattern("still")
         self._begin("measuring pixels", count + len(centre_frames(self._sample, meta.height * meta.width)))
         statistics = gather(self.read, self._sample, self._step, lens)
-        drift = self._drift(statistics) if lens and count >= _FEW else None
+        drift = self._drift(statistics) if lens and count >= FEW else None
         shifts = drift.shifts if drift is not None and drift.certain else None
         defects = nothing
-        if count >= _FEW:
+        if count >= FEW or lens:
             self._begin("judging pixels", count)
             defects = find_defects(statistics, self.read, self._step, shifts, lens)
         if shifts is None or drift is None or drift.extent < 1:

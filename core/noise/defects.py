@@ -23,9 +23,12 @@ import numpy.typing as npt
 from scipy import ndimage, stats
 
 from core.noise.noise_line import NoiseLine
+from core.noise.stuck import stuck
 from core.noise.temporal import Image, Read, Statistics, Step
 
 DEAD, HOT, UNSTABLE = 1, 2, 4
+# With fewer frames a pixel's scatter tells next to nothing.
+FEW = 8
 
 _SIDE = 2
 _WIDE = 2 * _SIDE + 1
@@ -73,6 +76,11 @@ class Candidates:
         """Some of them."""
         return Candidates(self.rows[first:last], self.columns[first:last], self.kinds[first:last])
 
+    def of_kind(self, kind: int) -> Candidates:
+        """Those that may be of a kind."""
+        asked = (self.kinds & kind) > 0
+        return Candidates(self.rows[asked], self.columns[asked], self.kinds[asked])
+
 
 @dataclass(frozen=True)
 class Defects:
@@ -102,6 +110,8 @@ def find_defects(
 ) -> Defects:
     """Find defects; reads the sample once more where there are candidates.
 
+    In fewer than `FEW` frames only pixels that are stuck are found.
+
     Parameters
     ----------
     drift : float64 (frames, 2), optional
@@ -112,7 +122,10 @@ def find_defects(
     mask = np.zeros(statistics.mean.shape, dtype=np.uint8)
     if statistics.line is None or min(mask.shape) < _WIDE:
         return Defects(mask)
+    few = statistics.frames < FEW
     found = candidates(statistics, lens)
+    if few:
+        found = found.of_kind(HOT)
     if len(found) > min(max(16, _MOST * mask.size), _MOST_AT_ALL):
         return Defects(mask, too_many=True)
     moved = drift is not None and _range(drift) >= _STEADY_DRIFT
@@ -120,6 +133,11 @@ def find_defects(
     for first in range(0, len(found), _AT_ONCE):
         part = found.part(first, first + _AT_ONCE)
         series = _series(part, statistics, read, step)
+        if few:
+            electrons = statistics.line.electrons(series).astype(np.float64)
+            still = stuck(electrons, statistics.line.counts)
+            mask[part.rows[still], part.columns[still]] = HOT
+            continue
         for number in range(len(part)):
             place = (part.rows[number], part.columns[number])
             mark = _judged(_Pixel(series[:, number], statistics, place), int(part.kinds[number]), moved)
