@@ -19,7 +19,7 @@ Defects = Annotated[
 Pattern = Annotated[
     Path | None, typer.Option("--pattern", metavar="FILE", help="A camera's fixed pattern, to be subtracted.")
 ]
-NoXrays = Annotated[bool, typer.Option("--no-xrays", help="Leave X-ray hits of single frames as they are.")]
+NoXrays = Annotated[bool, typer.Option("--no-xrays", help="Leave X-ray hits and stuck pixels as they are.")]
 
 
 def clean_up_of(

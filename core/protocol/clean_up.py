@@ -24,7 +24,7 @@ class CleanUp(Record):
     pattern : str or None
         A fixed pattern of the camera, as `DetectorRequest` measures it, in stored units; subtracted.
     xrays : bool
-        Single frames' X-ray and hot-pixel hits get a stand-in (they are counted, and shown in the mask).
+        Hits of single frames and pixels that are stuck get a stand-in (they are counted, and shown in the mask).
     """
 
     dark: str | None = None
