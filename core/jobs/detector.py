@@ -118,7 +118,9 @@ def _tell_found(defects: Defects, pattern: FixedPattern, statistics: Statistics 
     if statistics is None:
         return
     if statistics.line is None:
-        text = "The frames hold no noise, so a pixel that doesn't behave like the others can't be told."
+        text = (
+            "The frames hold no noise, or too few electrons: a pixel that doesn't behave like the others can't be told."
+        )
         told.tell(Notice(level="warning", code="no-noise", text=text))
     if defects.too_many:
         text = (

@@ -86,6 +86,26 @@ def fit_noise_line(means: Values, variances: Values) -> NoiseLine | None:
     return NoiseLine(tuple(centres), tuple(levels), gain, offset, False)
 
 
+def sparse_line(means: Values, variances: Values) -> NoiseLine | None:
+    """The line where most pixels saw no electron in any frame; None if the frames are not like that.
+
+    Zero counts must be stored as 0. It is good for hits, which are far out; not for a pixel's own scatter.
+    """
+    step = max(1, means.size // _LOOKS)
+    x, y = means.ravel()[::step].astype(np.float64), variances.ravel()[::step].astype(np.float64)
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if len(x) < 64 or x.min() < 0 or np.median(y) > 0:
+        return None
+    usual = y <= np.quantile(y, 1 - _TOP)
+    mean, variance = float(x[usual].mean()), float(y[usual].mean())
+    # Single electrons: less than one a pixel.
+    if not (mean > 0 and variance > mean * mean):
+        return None
+    gain = variance / mean
+    return NoiseLine((0.0, 1.0), (0.0, gain), gain, 0.0, True)
+
+
 def _trimmed(values: npt.NDArray[np.float64]) -> float:
     values = np.sort(values)
     return float(values[: max(1, len(values) - max(1, int(_TOP * len(values))))].mean())

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.noise.clusters import brightest, judge, rest_of
 from core.noise.hot_pixels import hot_pixels, stays
-from core.noise.noise_line import NoiseLine, fit_noise_line
+from core.noise.noise_line import NoiseLine, fit_noise_line, sparse_line
 from core.noise.sampling import Sample
 
 Image = npt.NDArray[np.float32]
@@ -147,7 +147,7 @@ def _usual(read: Read, sample: Sample, step: Step, find_hits: bool) -> _Usual:
     noise = np.zeros_like(first)
     for k in steps:
         noise += np.square(stack[k + 1] - stack[k]) / np.float32(2 * len(steps))
-    line = fit_noise_line(mean, noise)
+    line = fit_noise_line(mean, noise) or sparse_line(mean, noise)
     if line is None or not find_hits:
         return _Usual(centre, line)
     rests = []

@@ -76,3 +76,12 @@ def test_a_single_electron_in_a_frame_of_nothing_is_no_hit() -> None:
     movie = np.zeros((12, 64, 64), dtype=np.float32)
     movie[5, 30, 30:32] = 1
     assert not hits(look(movie + counted(np.ones((64, 64)), 12, 0.0001))[0])
+
+
+@pytest.mark.parametrize("gain", [1.0, 30.0])
+def test_hits_are_found_where_most_pixels_see_no_electron(gain: float) -> None:
+    movie = gain * counted(columns(128, 16, 0.5), 12, 0.05)
+    assert not hits(look(movie)[0])
+    movie[4, 60, 60] = 100 * gain
+    movie[7, 20:22, 90:93] = 100 * gain
+    assert hits(look(movie)[0]) == {(4, 60, 60), *((7, r, c) for r in (20, 21) for c in (90, 91, 92))}
