@@ -146,8 +146,8 @@ def _in_chain(file: RandomAccessFile, chain: Chain, stack: Stack, frame_bytes: i
         if pieces is None or not all_there(pieces, file.size) or int(pieces[1].sum()) < needed:
             break
         places.append(pieces)
-    source = PiecesSource(file, stack.page, stack.dtype, places)
-    return _Pixels(source, len(places), parted=_parted(chain, stack), others=_others(chain, stack))
+    pieced = PiecesSource(file, stack.page, stack.dtype, places)
+    return _Pixels(pieced, len(places), parted=_parted(chain, stack), others=_others(chain, stack))
 
 
 def _others(chain: Chain, stack: Stack) -> int:
