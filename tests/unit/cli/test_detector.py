@@ -24,7 +24,7 @@ def broken(tmp_path: Path) -> Path:
 def test_what_was_found_is_told_and_used_by_a_denoise(quietbeam: Quietbeam, broken: Path, tmp_path: Path) -> None:
     said = quietbeam("detector", broken, "-o", tmp_path)
     assert said.code == 0, said.err
-    assert "Dead        1 pixels" in said.out
+    assert "Dead        1 pixel" in said.out
     mask = tmp_path / "broken_defects.tif"
     assert str(mask) in said.out
     output = tmp_path / "clean.tif"
