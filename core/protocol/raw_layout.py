@@ -76,8 +76,3 @@ class RawLayout(Record):
             options[name] = int(number)
         values = {"height": int(found[1]), "width": int(found[2]), "dtype": found[3], **options}
         return cls.model_validate({**values, "big_endian": found[4] is not None})
-
-
-def raw_key(height: int, width: int, dtype: PixelType, **options: int | bool) -> str:
-    """The key of a dataset for `RawLayout`; options are its fields ``big_endian``, ``offset``, ``gap``, ``frames``."""
-    return RawLayout.model_validate({"height": height, "width": width, "dtype": dtype, **options}).key

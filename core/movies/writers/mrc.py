@@ -24,7 +24,6 @@ from core.movies.writers.stack_file import StackFileWriter
 
 HEADER_BYTES = 1024
 _MODES = {"int8": 0, "int16": 1, "float32": 2, "uint16": 6}
-_LARGEST_NUMBER = (1 << 31) - 1
 
 
 class MrcWriter(StackFileWriter):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.movies import MovieError, NoSuchDataset, Truncated, list_datasets, open_movie
 from core.movies.formats import raw
-from core.protocol.raw_layout import PIXEL_TYPES, RawLayout, raw_key
+from core.protocol.raw_layout import PIXEL_TYPES, RawLayout
 from tests.movie_files import ramp, write_dm4
 
 
@@ -31,7 +31,7 @@ def test_gaps_between_frames_are_left_out(tmp_path: Path) -> None:
     pixels = ramp((4, 3, 5))
     path = tmp_path / "a.dat"
     path.write_bytes(b"head" + b"gap!gap!".join(frame.tobytes() for frame in pixels))
-    with open_movie(path, raw_key(3, 5, "uint16", offset=4, gap=8)) as movie:
+    with open_movie(path, RawLayout(height=3, width=5, dtype="uint16", offset=4, gap=8).key) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels)
         assert movie.meta.issues == ()
 
@@ -39,10 +39,10 @@ def test_gaps_between_frames_are_left_out(tmp_path: Path) -> None:
 def test_fewer_frames_than_typed_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.dat"
     path.write_bytes(ramp((4, 3, 5)).tobytes())
-    with open_movie(path, raw_key(3, 5, "uint16", frames=9)) as movie:
+    with open_movie(path, RawLayout(height=3, width=5, dtype="uint16", frames=9).key) as movie:
         assert (movie.meta.frames, movie.meta.declared_frames) == (4, 9)
         assert [issue.text for issue in movie.meta.issues] == ["truncated: 4 of 9 frames"]
-    with open_movie(path, raw_key(3, 5, "uint16", frames=2)) as movie:
+    with open_movie(path, RawLayout(height=3, width=5, dtype="uint16", frames=2).key) as movie:
         assert movie.meta.frames == 2
         assert movie.meta.issues == ()
 
@@ -117,12 +117,12 @@ def test_layout_reads_a_file_of_any_format(tmp_path: Path) -> None:
         open_movie(path)
     # The sentence says what to type.
     assert "uint16" in caught.value.info.advice
-    with open_movie(path, raw_key(16, 16, "uint16", offset=start)) as movie:
+    with open_movie(path, RawLayout(height=16, width=16, dtype="uint16", offset=start).key) as movie:
         np.testing.assert_array_equal(movie.region(slice(None)), pixels[:4])
 
 
 def test_typed_layout_is_listed_before_what_the_file_holds_by_itself(tmp_path: Path) -> None:
-    key = raw_key(3, 5, "uint16")
+    key = RawLayout(height=3, width=5, dtype="uint16").key
     headless = tmp_path / "a.dat"
     headless.write_bytes(ramp((4, 3, 5)).tobytes())
     assert [(info.key, info.shape) for info in list_datasets(headless, key)] == [(key, (4, 3, 5))]
