@@ -38,11 +38,11 @@ $(RUN_STAMP): pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 	@touch $@
 
 $(TEST_STAMP): $(RUN_STAMP)
-	$(INSTALL) -e '.[test,train]'
+	$(INSTALL) -e '.[test]'
 	@touch $@
 
 $(PACKAGE_STAMP): $(TEST_STAMP)
-	$(INSTALL) -e '.[test,train,package]'
+	$(INSTALL) -e '.[test,package]'
 	@touch $@
 
 env: $(RUN_STAMP)
