@@ -1,21 +1,29 @@
-"""How a simulation fails."""
+"""What can be wrong with a request to simulate, told so that a person knows what to do."""
 
 from __future__ import annotations
 
 from core.protocol.base import ErrorInfo
 
 
-class SimulationError(Exception):
-    """A specimen, optics or recipe can't be simulated; `info` says what happened, to which file, and what to do next.
-
-    Codes: ``bad-optics``, ``bad-specimen``, ``bad-crystal``, ``bad-recipe``.
-    """
+class SimulationError(ValueError):
+    """The base of every error of `core.simulation`; `info` says what happened and what to do next."""
 
     def __init__(self, info: ErrorInfo) -> None:
-        super().__init__(info.sentence())
+        super().__init__(info)
         self.info = info
 
+    def __str__(self) -> str:
+        return self.info.sentence()
 
-def simulation_error(code: str, what: str, path: str | None = None, advice: str = "") -> SimulationError:
-    """Return the error made of these words."""
-    return SimulationError(ErrorInfo(code=code, what=what, path=path, advice=advice))
+    @classmethod
+    def about(cls, what: str, advice: str = "", path: str | None = None, code: str = "bad-request") -> SimulationError:
+        """Make the error from one sentence of what happened and one of what to do."""
+        return cls(ErrorInfo(code=code, what=what, path=path, advice=advice))
+
+
+class SpecimenError(SimulationError):
+    """A specimen that cannot be made: an unknown material or shape, or one that does not fit its box."""
+
+
+class CrystalFileError(SimulationError):
+    """A CIF that holds no crystal that can be built as it stands."""
