@@ -12,7 +12,6 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 
 NAME = "gaussian"
-VERSION = "1"
 _SIGMAS = (0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _CUT = 4.0
 _LOOK_SIDE = 768

@@ -13,15 +13,12 @@ from torch import nn
 from core.denoising.denoiser import Denoiser
 from core.denoising.devices import Device
 from core.denoising.errors import denoise_error
-from core.denoising.methods import gaussian
-from core.denoising.methods.gaussian import GaussianDenoiser
+from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.lattice import LatticeDenoiser
 from core.denoising.methods.network import NetworkDenoiser
 from core.models import InstalledModel, ModelStore
 from core.networks import registry
 from core.networks.lattice_corrected import LatticeCorrectedNet
-
-CLASSICAL = (gaussian.NAME,)
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,8 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
         The model needs a newer version of the program.
     """
     if name in CLASSICAL:
-        return Method(name, gaussian.VERSION, "", False, False, lambda device, precision: GaussianDenoiser())
+        filter_ = CLASSICAL[name]
+        return Method(name, filter_.version, "", False, False, lambda device, precision: filter_.make())
     model = store.get(name) if version is None else store.get(name, version)
     card = model.card
     if card.architecture not in registry.ARCHITECTURES:

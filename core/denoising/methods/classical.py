@@ -1,0 +1,44 @@
+"""The classical methods by name: what `quietbeam models` lists and what a request may ask for.
+
+Nothing heavy is imported until a method is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.denoising.denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class Classical:
+    """A method without weights.
+
+    Attributes
+    ----------
+    name : str
+        What a user types, and the plan keeps.
+    version : str
+        Grows when the same movie and parameters would give other values.
+    title : str
+        One line for lists.
+    make : callable
+        Makes the denoiser; it runs on the CPU.
+    """
+
+    name: str
+    version: str
+    title: str
+    make: Callable[[], Denoiser]
+
+
+def _gaussian() -> Denoiser:
+    from core.denoising.methods.gaussian import GaussianDenoiser
+
+    return GaussianDenoiser()
+
+
+CLASSICAL: dict[str, Classical] = {
+    one.name: one for one in (Classical("gaussian", "1", "Gaussian of the best width, frame by frame", _gaussian),)
+}
