@@ -1,0 +1,221 @@
+"""The error of a result against the unknown truth, from a noisy look that it was not made from.
+
+uMSE (arXiv:2210.05553): if a = l + noise is independent of the result f, then E mean[(a - f)^2] - mean[var a] is the
+mean squared error of f against the clean l. Unbiased, but noisy: the noise of `a` enters at every frequency, while
+signals of a lens end long before the px do. So what the raw frames hold beyond the band of any signal that can be found
+in them is taken for noise: the term sum(|A|^2 - var a) of these frequencies, of mean zero, is left out, and with it
+nearly all of the variance. All else is unbiased at every frequency.
+
+The cosine transform serves, not Fourier's: its frames continue by their mirror image, so that a frame's border puts no
+power into high frequencies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+Array = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.floating]
+
+_QUANTILE = 1.959964
+_BLOCK = 32
+# The widest of the frequencies where signal was found, times this, is the band.
+_MARGIN = 1.3
+_LEAST_BAND = 0.06
+# How far a ring's power, or a single frequency's, must stand above the noise to be signal.
+_RING_SIGMAS = 3.5
+_GROUP = 8
+_RINGS = 48
+_HOT = 4.0
+
+
+@dataclass(frozen=True)
+class ErrorEstimate:
+    """A mean squared error in the units of the result squared, with its 95 % interval.
+
+    Attributes
+    ----------
+    mse, low, high : float
+        May be 0 or negative where the data are few.
+    band : float
+        Highest frequency at which the raw frames were searched, in cycles a px along either axis; 0.5 is all.
+    """
+
+    mse: float
+    low: float
+    high: float
+    band: float
+
+    def psnr(self, peak: float) -> tuple[float | None, float | None, float | None]:
+        """Return 10 log10(peak^2 / error) in dB: value, lower and upper end; None where the error isn't positive."""
+        return _decibel(peak, self.mse), _decibel(peak, self.high), _decibel(peak, self.low)
+
+
+def _decibel(peak: float, error: float) -> float | None:
+    return 10 * math.log10(peak**2 / error) if error > 0 and peak > 0 else None
+
+
+def unbiased_mse(result: Frames, reference: Frames, variance: Frames, band: float = 0.5) -> ErrorEstimate:
+    """Estimate the mean squared error of a result against the unknown clean frames.
+
+    Parameters
+    ----------
+    result
+        (T, H, W) or (H, W), made without looking at `reference`.
+    reference
+        Of the same shape and units: the clean frames plus independent noise of mean zero, white within a frame.
+    variance
+        Of the same shape: an unbiased estimate of the reference's noise variance a px. For Poisson counts of a part p,
+        with reference = counts / p, it is counts / p^2.
+    band
+        From `signal_band` of the raw frames, in cycles a px.
+
+    Returns
+    -------
+    ErrorEstimate
+        The interval speaks of the reference's noise alone: of this result on these frames, not of others like them.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, or values are not finite.
+    """
+    f, a, v = (_stack(values) for values in (result, reference, variance))
+    if not f.shape == a.shape == v.shape:
+        raise ValueError(f"result, reference and variance differ in shape: {f.shape}, {a.shape}, {v.shape}")
+    total, spread = 0.0, 0.0
+    for frame, noisy, noise in zip(f, a, v, strict=True):
+        error, uncertainty = _frame_error(frame, noisy, noise, band)
+        total += error
+        spread += uncertainty
+    mean, width = total / f.size, _QUANTILE * math.sqrt(max(spread, 0.0)) / f.size
+    return ErrorEstimate(mean, mean - width, mean + width, band)
+
+
+def _frame_error(frame: Array, noisy: Array, noise: Array, band: float) -> tuple[float, float]:
+    """Return the sum of squared errors of a frame, and the variance of that sum."""
+    rows, columns = (max(1, min(length, round(2 * band * length))) for length in frame.shape)
+    residual = fft.dctn(noisy - frame, norm="ortho")
+    inside = residual[:rows, :columns].copy()
+    share = _share(frame.shape[0], rows)[:, None] * _share(frame.shape[1], columns)[None]
+    squares = float(np.square(inside).sum()) - float((noise * share).sum())
+    outside = fft.dctn(frame, norm="ortho")
+    outside[:rows, :columns] = 0
+    far = fft.idctn(outside, norm="ortho")
+    error = squares + float(np.sum(far * (far - 2 * noisy)))
+    # sum[(e + n)^2 - v] over the band: 2 v^2 a frequency of the noise alone, and 4 e^2 v where it meets the error. For
+    # Poisson noise the fourth moment and the scatter of v itself cancel.
+    smooth = _block_means(noise)
+    spread = 2 * rows * columns * float(np.mean(np.square(smooth)))
+    near = _block_means(np.square(fft.idctn(inside, norm="ortho")), smooth.shape)
+    excess = np.maximum(near - smooth, 0.0) * (rows * columns / smooth.size)
+    spread += 4 * float(np.sum(excess * smooth))
+    spread += 4 * float(np.sum(np.square(far) * noise))
+    return error, spread
+
+
+def _share(length: int, kept: int) -> Array:
+    """Return how much of the noise variance of each px lies in the first `kept` cosines (length,)."""
+    basis = fft.idct(np.eye(length)[:, :kept], axis=0, norm="ortho")
+    return np.asarray(np.square(basis).sum(axis=1))
+
+
+def _block_means(values: Array, shape: tuple[int, ...] | None = None) -> Array:
+    """Return means over blocks of about 32 px, or over as many blocks as `shape` says."""
+    rows, columns = shape or tuple(max(1, length // _BLOCK) for length in values.shape)
+    parts = [np.array_split(np.arange(n), k) for n, k in zip(values.shape, (rows, columns), strict=True)]
+    sums = np.add.reduceat(values, [p[0] for p in parts[0]], axis=0)
+    sums = np.add.reduceat(sums, [p[0] for p in parts[1]], axis=1)
+    counts = np.outer([len(p) for p in parts[0]], [len(p) for p in parts[1]])
+    return np.asarray(sums / counts)
+
+
+def signal_band(raw: Frames, variance: Frames) -> float:
+    """Return the highest frequency at which signal may be, in cycles a px along either axis (0.5: all of them).
+
+    Rings of the mean power of single frames, and of sums of up to eight neighbours, are searched for power above the
+    noise, and so is each frequency by itself (a lattice's spots); 30 % are added. What lies beyond is weaker than the
+    noise by far, or isn't there.
+
+    Parameters
+    ----------
+    raw
+        (T, H, W) noisy frames, white noise.
+    variance
+        Of the same shape: unbiased estimate of the noise variance a px.
+    """
+    frames, noise = _stack(raw), _stack(variance)
+    found = 0.0
+    for group in (1, _GROUP):
+        if group > len(frames):
+            break
+        found = max(found, _highest(frames, noise, group))
+    return min(0.5, max(_LEAST_BAND, _MARGIN * found))
+
+
+def _highest(frames: Array, noise: Array, group: int) -> float:
+    height, width = frames.shape[1:]
+    power = np.zeros((height, width))
+    level = 0.0
+    count = len(frames) // group
+    for first in range(0, count * group, group):
+        power += np.square(fft.dctn(frames[first : first + group].sum(axis=0), norm="ortho"))
+        level += float(noise[first : first + group].sum(axis=0).mean())
+    if level <= 0:
+        return 0.5
+    power /= level
+    square = np.maximum(np.arange(height)[:, None] / (2 * height), np.arange(width)[None] / (2 * width))
+    # Each is chi-squared over its mean: variance 2 / count for a frequency.
+    single = 1 + _chi_limit(count, height * width)
+    highest = float(square[power > single].max(initial=0.0))
+    ring = np.minimum((square * 2 * _RINGS).astype(int), _RINGS - 1)
+    members = np.bincount(ring.ravel(), minlength=_RINGS)
+    means = np.bincount(ring.ravel(), power.ravel(), minlength=_RINGS) / np.maximum(members, 1)
+    limit = 1 + _RING_SIGMAS * np.sqrt(2.0 / np.maximum(members * count, 1))
+    above = np.flatnonzero((means > limit) & (members > 0))
+    return max(highest, float((above[-1] + 1) / (2 * _RINGS)) if len(above) else 0.0)
+
+
+def _chi_limit(count: int, tried: int) -> float:
+    """Return by how much the mean of `count` squared normal numbers is exceeded once in 1000 times `tried`."""
+    sure = math.log(1000 * tried)
+    return 2 * math.sqrt(sure / count) + 2 * sure / count
+
+
+def signal_peak(raw: Frames, band: float) -> float:
+    """Return the peak M of the signal, for uPSNR: the 99.9th percentile of the raw frames' mean, low-passed to `band`.
+
+    It depends on the raw frames alone, so that all results of a movie share it; a hot px does not set it.
+    """
+    frames = _stack(raw)
+    means = [_without_hot(frames[k : k + _GROUP].mean(axis=0)) for k in range(0, len(frames), _GROUP)]
+    peaks = []
+    for mean in means:
+        rows, columns = (max(1, min(n, round(2 * band * n))) for n in mean.shape)
+        spectrum = fft.dctn(mean, norm="ortho")
+        kept = np.zeros_like(spectrum)
+        kept[:rows, :columns] = spectrum[:rows, :columns]
+        peaks.append(float(np.percentile(fft.idctn(kept, norm="ortho"), 99.9)))
+    return float(np.median(peaks))
+
+
+def _without_hot(frame: Array) -> Array:
+    """Return a frame whose few px far above all others are cut down to what the others reach."""
+    middle, high = np.percentile(frame, [50, 99.5])
+    return np.asarray(np.minimum(frame, middle + _HOT * (high - middle)))
+
+
+def _stack(values: npt.ArrayLike) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or array.size == 0:
+        raise ValueError(f"frames are (H, W) or (T, H, W), not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("some values are not finite")
+    return array

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from core.measures.umse import ErrorEstimate, signal_band, signal_peak, unbiased_mse
+from core.noise.thinning import thin
+
+
+def _clean(dose: float, frames: int = 4, side: int = 128) -> np.ndarray:
+    y, x = np.mgrid[:side, :side]
+    picture = 1 + 0.5 * np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 14) * (x > side / 2)
+    return np.repeat((dose * picture)[None], frames, axis=0)
+
+
+def test_error_of_a_thinned_result_is_found() -> None:
+    clean = _clean(5.0)
+    counts = np.random.default_rng(1).poisson(clean)
+    one, other = thin(counts, [0.5, 0.5], 2)
+    band = signal_band(counts, counts)
+    result = gaussian_filter(one / 0.5, (0, 2, 2))
+    truth = float(np.mean(np.square(result - clean)))
+    found = unbiased_mse(result, other / 0.5, other / 0.25, band)
+    assert found.mse == pytest.approx(truth, rel=0.1)
+    assert found.low < truth < found.high
+
+
+def test_interval_covers_the_truth_19_times_in_20_and_the_band_makes_it_narrow() -> None:
+    rng = np.random.default_rng(5)
+    clean = _clean(2.0, 2, 96)
+    covered, widths, wide = 0, [], []
+    for seed in range(100):
+        counts = rng.poisson(clean)
+        one, other = thin(counts, [0.5, 0.5], seed)
+        result = gaussian_filter(one / 0.5, (0, 1.5, 1.5))
+        truth = float(np.mean(np.square(result - clean)))
+        band = signal_band(counts, counts)
+        found = unbiased_mse(result, other / 0.5, other / 0.25, band)
+        everything = unbiased_mse(result, other / 0.5, other / 0.25)
+        covered += found.low <= truth <= found.high
+        widths.append(found.high - found.low)
+        wide.append(everything.high - everything.low)
+    assert covered >= 90
+    assert np.median(widths) < 0.5 * np.median(wide)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.06, 0.5), st.integers(0, 1000))
+def test_without_noise_the_error_is_exact_in_any_band(band: float, seed: int) -> None:
+    # With a clean reference of variance zero only the signal beyond the band is left out.
+    rng = np.random.default_rng(seed)
+    clean = gaussian_filter(rng.normal(size=(1, 40, 52)), (0, 6, 6))
+    result = clean + rng.normal(size=clean.shape)
+    found = unbiased_mse(result, clean, np.zeros_like(clean), band)
+    assert found.mse == pytest.approx(float(np.mean(np.square(result - clean))), rel=1e-3)
+
+
+def test_fine_lattice_widens_the_band() -> None:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:128, :128]
+    fine = rng.poisson(4 + 1.0 * np.cos(2 * np.pi * x / 3.0) + 0 * y, (4, 128, 128))
+    empty = rng.poisson(4.0, (4, 128, 128))
+    assert signal_band(fine, fine) > 1 / 3
+    assert signal_band(empty, empty) < 0.1
+
+
+def test_peak_belongs_to_the_signal_and_not_to_a_hot_pixel() -> None:
+    counts = np.random.default_rng(1).poisson(_clean(20.0))
+    counts[:, 5, 5] = 60_000
+    assert signal_peak(counts, 0.2) < 60
+
+
+def test_error_that_is_not_positive_has_no_psnr() -> None:
+    assert ErrorEstimate(-1.0, -2.0, 1.0, 0.5).psnr(10.0) == (None, pytest.approx(20.0), None)
+
+
+def test_frames_of_other_shapes_and_nan_are_refused() -> None:
+    good = np.ones((2, 32, 32))
+    with pytest.raises(ValueError, match="shape"):
+        unbiased_mse(good, good[:1], good)
+    with pytest.raises(ValueError, match="finite"):
+        unbiased_mse(good * np.nan, good, good)
