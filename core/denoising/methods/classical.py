@@ -39,6 +39,30 @@ def _gaussian() -> Denoiser:
     return GaussianDenoiser()
 
 
+def _wiener() -> Denoiser:
+    from core.denoising.methods.wiener import WienerDenoiser
+
+    return WienerDenoiser()
+
+
+def _wavelets() -> Denoiser:
+    from core.denoising.methods.wavelets import WaveletDenoiser
+
+    return WaveletDenoiser()
+
+
+def _total_variation() -> Denoiser:
+    from core.denoising.methods.total_variation import TotalVariationDenoiser
+
+    return TotalVariationDenoiser()
+
+
+def _nl_means() -> Denoiser:
+    from core.denoising.methods.nl_means import NlMeansDenoiser
+
+    return NlMeansDenoiser()
+
+
 CLASSICAL: dict[str, Classical] = {
     one.name: one for one in (Classical("gaussian", "1", "Gaussian of the best width, frame by frame", _gaussian),)
 }

@@ -1,0 +1,45 @@
+"""Non-local means: an average over px whose surroundings look alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.denoising.denoiser import Frames
+from core.denoising.methods.stabilised import StabilisedDenoiser
+from core.denoising.tuning import Parameters
+
+
+class NlMeansDenoiser(StabilisedDenoiser):
+    """Buades, Coll and Morel (CVPR 2005) on stabilised sums of px, by scikit-image.
+
+    `patch` is the side of what is compared, `distance` how far it is looked for (binned px), `h` how unlike a patch
+    may be, in units of the noise's deviation; the noise's own part of the difference is taken off.
+    """
+
+    name = "nl-means"
+    grid = {
+        "patch": (3, 5, 7, 9, 13, 17),
+        "h": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2),
+        "distance": (7, 11, 16, 22),
+    }
+    start = {"patch": 7, "h": 0.5, "distance": 11}
+    looks = 1
+    look_side = 512
+
+    def filter(self, image: Frames, parameters: Parameters) -> Frames:
+        """Denoise an image (h, w) of unit noise."""
+        from skimage.restoration import denoise_nl_means
+
+        out = denoise_nl_means(
+            image,
+            patch_size=int(parameters["patch"]),
+            patch_distance=int(parameters["distance"]),
+            h=float(parameters["h"]),
+            sigma=1.0,
+            fast_mode=True,
+        )
+        return np.asarray(out, dtype=np.float32)
+
+    def reach(self, parameters: Parameters) -> int:
+        """Where the farthest patch ends."""
+        return int(parameters["distance"]) + int(parameters["patch"]) // 2 + 1

@@ -1,0 +1,128 @@
+"""What the classical single-frame methods share: sums of px, noise of variance 1, blind tuning, and the way back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.denoising.context import RunContext
+from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
+from core.denoising.tuning import Look, Parameters, frame_looks, mean_loss, middle, noise_of, search, spread
+from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
+from core.noise.stabilising import ConstantNoise, Stabiliser
+
+BINNINGS = (1, 2, 4, 8)
+# A sum of px must leave this many of them along a side of the frame.
+_LEAST_BINNED = 24
+_LEAST_VARIANCE = 1e-6
+_SEED = 20
+
+
+class StabilisedDenoiser(ABC):
+    """Frame by frame: sum px, stabilise (generalised Anscombe), filter, invert without bias, interpolate back.
+
+    The binning and the filter's own parameters are chosen once a movie, by looks that the filter did not see
+    (`core.denoising.tuning`). A method names itself and says:
+
+    - `grid`: the values of its own parameters, in units of the noise's deviation and of binned px;
+    - `start`: where the search begins;
+    - `filter`: what it does to an image of unit noise;
+    - `reach`: how far that looks.
+    """
+
+    name: str
+    grid: Mapping[str, Sequence[float]]
+    start: Parameters
+    frames_before = 0
+    frames_after = 0
+    needs = Needs()
+    # Frames that are looked at for tuning, their side at binning 1, and memory in bytes a binned px.
+    looks = 2
+    look_side = 512
+    bytes_per_binned_pixel = 40.0
+
+    @abstractmethod
+    def filter(self, image: Frames, parameters: Parameters) -> Frames:
+        """Denoise an image (h, w) whose noise has variance 1."""
+
+    @abstractmethod
+    def reach(self, parameters: Parameters) -> int | None:
+        """How far `filter` looks to any side, in its px; None: at the whole image."""
+
+    def alignment(self, parameters: Parameters) -> int:
+        """Tiles begin at multiples of this many binned px."""
+        return 1
+
+    def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None) -> State:
+        """Choose binning and parameters on up to two frames, or take them from `parameters`."""
+        names = {"binning", "variance", *self.grid}
+        chosen = dict(parameters) if parameters and names <= set(parameters) else self._choose(movie, context)
+        binning, reach = int(chosen["binning"]), self.reach(chosen)
+        around = 0 if binning == 1 else SPLINE_RADIUS
+        geometry = Geometry(
+            halo=None if reach is None else binning * (reach + around),
+            origin_divisor=binning * self.alignment(chosen),
+            bytes_per_pixel=24.0 + self.bytes_per_binned_pixel / binning**2,
+        )
+        return State(geometry, chosen)
+
+    def apply(self, state: State, block: Block) -> Block:
+        """Denoise the wanted frames."""
+        first, last = block.wanted
+        return block.denoised(self.run(block.electrons[first:last], state.parameters))
+
+    def run(self, electrons: Frames, parameters: Mapping[str, Any]) -> Frames:
+        """Denoise frames (T, H, W) in electrons."""
+        variance, binning = parameters["variance"], int(parameters["binning"])
+        noise = (Stabiliser() if variance is None else ConstantNoise(float(variance) ** 0.5)).binned(binning)
+        height, width = electrons.shape[-2:]
+        out = np.empty_like(electrons, dtype=np.float32)
+        for number, frame in enumerate(electrons):
+            sums = _binned(frame, binning)
+            clean = noise.inverse(self.filter(noise.forward(sums), parameters))
+            out[number] = _spread(clean, binning)[:height, :width]
+        return out
+
+    def _choose(self, movie: ElectronMovie, context: RunContext) -> dict[str, Any]:
+        """Tune on looks at the middles of a few frames."""
+        looks: list[Look] = []
+        variance = None
+        for number, frame in enumerate(spread(movie.frames, self.looks)):
+            context.check()
+            electrons = middle(movie.block(frame, frame + 1).electrons, self.look_side)
+            if number == 0:
+                variance = noise_of(movie, electrons)
+                variance = None if variance is None else max(variance, _LEAST_VARIANCE)
+            looks += frame_looks(electrons, variance, _SEED + number)
+        return {"variance": variance, **self.tune(looks, variance, context)}
+
+    def tune(self, looks: Sequence[Look], variance: float | None, context: RunContext) -> dict[str, float]:
+        """Return the binning and the parameters of least loss over looks."""
+        side = min(looks[0].given.shape[-2:])
+        binnings = tuple(one for one in BINNINGS if one == 1 or side // one >= _LEAST_BINNED)
+
+        def loss(choice: Parameters) -> float:
+            context.check()
+            return mean_loss(looks, lambda frames: self.run(frames, {"variance": variance, **choice}))
+
+        return search({"binning": binnings, **self.grid}, {"binning": min(4, binnings[-1]), **self.start}, loss)
+
+
+def _binned(frame: Frames, binning: int) -> Frames:
+    if binning == 1:
+        return frame
+    sums: Frames = bin_counts(torch.from_numpy(np.ascontiguousarray(frame))[None, None], binning)[0, 0].numpy()
+    return sums
+
+
+def _spread(sums: Frames, binning: int) -> Frames:
+    """Return electrons a px, at full resolution, of sums over blocks."""
+    if binning == 1:
+        return sums
+    blocks = torch.from_numpy(sums / np.float32(binning**2))[None, None]
+    out: Frames = spread_blocks(blocks, binning)[0, 0].numpy()
+    return out
