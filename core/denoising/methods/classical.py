@@ -64,5 +64,12 @@ def _nl_means() -> Denoiser:
 
 
 CLASSICAL: dict[str, Classical] = {
-    one.name: one for one in (Classical("gaussian", "1", "Gaussian of the best width, frame by frame", _gaussian),)
+    one.name: one
+    for one in (
+        Classical("gaussian", "1", "Gaussian of the best width, frame by frame", _gaussian),
+        Classical("wiener", "1", "local Wiener filter on summed px, frame by frame", _wiener),
+        Classical("wavelets", "1", "wavelet thresholding on summed px, frame by frame", _wavelets),
+        Classical("tv", "1", "total variation on summed px, frame by frame", _total_variation),
+        Classical("nl-means", "1", "non-local means on summed px, frame by frame", _nl_means),
+    )
 }

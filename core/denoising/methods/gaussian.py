@@ -12,7 +12,7 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 
 NAME = "gaussian"
-_SIGMAS = (0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+_SIGMAS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.7, 2.0, 2.3, 2.6, 3.0, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 12)
 _CUT = 4.0
 _LOOK_SIDE = 768
 

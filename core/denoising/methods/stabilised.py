@@ -32,6 +32,11 @@ class StabilisedDenoiser(ABC):
     - `start`: where the search begins;
     - `filter`: what it does to an image of unit noise;
     - `reach`: how far that looks.
+
+    Parameters
+    ----------
+    binnings
+        The sums to choose from, in px a side.
     """
 
     name: str
@@ -44,6 +49,9 @@ class StabilisedDenoiser(ABC):
     looks = 2
     look_side = 512
     bytes_per_binned_pixel = 40.0
+
+    def __init__(self, binnings: Sequence[int] = BINNINGS) -> None:
+        self._binnings = tuple(binnings)
 
     @abstractmethod
     def filter(self, image: Frames, parameters: Parameters) -> Frames:
@@ -103,13 +111,14 @@ class StabilisedDenoiser(ABC):
     def tune(self, looks: Sequence[Look], variance: float | None, context: RunContext) -> dict[str, float]:
         """Return the binning and the parameters of least loss over looks."""
         side = min(looks[0].given.shape[-2:])
-        binnings = tuple(one for one in BINNINGS if one == 1 or side // one >= _LEAST_BINNED)
+        fits = tuple(one for one in self._binnings if side // one >= _LEAST_BINNED)
+        binnings = fits or self._binnings[:1]
 
         def loss(choice: Parameters) -> float:
             context.check()
             return mean_loss(looks, lambda frames: self.run(frames, {"variance": variance, **choice}))
 
-        return search({"binning": binnings, **self.grid}, {"binning": min(4, binnings[-1]), **self.start}, loss)
+        return search({"binning": binnings, **self.grid}, {"binning": binnings[len(binnings) // 2], **self.start}, loss)
 
 
 def _binned(frame: Frames, binning: int) -> Frames:
