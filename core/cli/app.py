@@ -222,6 +222,26 @@ def detector(
     )
 
 
+@app.command()
+def thin(
+    file: FileArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the parts; beside FILE.")] = None,
+    fraction: Annotated[float, typer.Option(help="Share of the electrons that go into the first part.")] = 0.5,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same parts.")] = 0,
+    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    dataset: DatasetOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the parts if they exist.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Split the electrons of a counted movie into two independent movies of the same instants.
+
+    Denoise the first with any program and judge the result by the second. Refused where the numbers are no counts.
+    """
+    from core.cli.thin import ThinOptions, run_thin
+
+    run_thin(ThinOptions(file, output, fraction, seed, frames, dataset, overwrite, json))
+
+
 @models_app.command("list")
 def models_list(json: JsonOption = False) -> None:
     """List the installed models, what they are for, and how good they are."""
@@ -244,6 +264,39 @@ def train(
     from core.cli.train import run_train
 
     run_train(recipe, output, device, resume, json)
+
+
+@app.command()
+def simulate(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a recipe that comes with the program.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Named by the recipe by default.")
+    ] = None,
+    only: Annotated[int | None, typer.Option(min=1, metavar="N", help="Make the first N structures only.")] = None,
+    contact_sheet: Annotated[bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Structures made at once; 0: one a processor.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Simulate images or movies by a recipe, with their truth. Ctrl+C keeps what is finished; the same command goes on."""
+    from core.cli.simulate import SimulateOptions, run_simulate
+
+    run_simulate(SimulateOptions(recipe, output, only, contact_sheet, workers, json))
+
+
+@app.command()
+def benchmark(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
+    seeds: Annotated[str | None, typer.Option(metavar="A:B", help="Seeds A to B - 1 only, of 0 to 39.")] = None,
+    contact_sheet: Annotated[bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Items made at once; 0: one a processor.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Write the benchmark: simulated images and movies with their truth, the same for everyone, never to be tuned on."""
+    from core.cli.simulate import BenchmarkOptions, run_benchmark
+
+    run_benchmark(BenchmarkOptions(folder, seeds, contact_sheet, workers, json))
 
 
 @app.command()

@@ -27,6 +27,7 @@ from core.exporting.film import Film, open_film
 from core.exporting.kinds import ENDINGS, Kind, kind_of
 from core.exporting.lettering import draw
 from core.exporting.picture import Composer, make_panel
+from core.exporting.removal import removed_unless_finished
 from core.exporting.stacks import Storage, choose_storage
 from core.exporting.traces import write_traces
 from core.exporting.vectors import svg_text
@@ -182,7 +183,7 @@ def _stack(request: ExportRequest, chosen: Chosen, told: Told) -> Made:
     writer = create_writer(
         request.output, chosen.shape, storage.dtype, scale=storage.scale, resume=False, overwrite=request.overwrite
     )
-    with _removed_unless_finished(writer.partial), writer:
+    with removed_unless_finished(writer.partial), writer:
         for place, frame in enumerate(chosen.ahead(context)):
             stored, lost = storage.encode(frame)
             clipped += lost
@@ -348,31 +349,12 @@ def _written(request: ExportRequest) -> Iterator[Path]:
     """Where to write; becomes the output at the end, and is removed if it does not come to that."""
     output = Path(request.output)
     partial = partial_path(output)
-    with _removed_unless_finished(partial):
+    with removed_unless_finished(partial):
         try:
             yield partial
             rename_new(partial, output, request.overwrite)
         except OSError as error:
             raise unwritable(output, error) from error
-
-
-@contextmanager
-def _removed_unless_finished(partial: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        _remove(partial)
-        raise
-
-
-def _remove(partial: Path) -> None:
-    """Remove what an export leaves behind: a file, or the folder of a Zarr in the making."""
-    if partial.is_dir():
-        from core.movies.writers.ome_zarr import discard
-
-        discard(partial)
-    else:
-        partial.unlink(missing_ok=True)
 
 
 def _bytes_of(output: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.denoising.context import RunContext
-from core.jobs import denoise, detector, draft, estimate, export, rerun
+from core.jobs import denoise, detector, draft, estimate, export, rerun, thin
 from core.models import ModelStore
 from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
@@ -18,11 +18,28 @@ from core.protocol.denoise import (
 )
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.thin import ThinRequest, ThinResult
 
 Request = (
-    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
+    DenoiseRequest
+    | DraftRequest
+    | EstimateRequest
+    | TrainJobRequest
+    | ExportRequest
+    | DetectorRequest
+    | RerunRequest
+    | ThinRequest
 )
-Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult
+Result = (
+    DenoiseResult
+    | DraftResult
+    | EstimateResult
+    | TrainJobResult
+    | ExportResult
+    | DetectorResult
+    | RerunResult
+    | ThinResult
+)
 
 
 def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
@@ -39,6 +56,8 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         return detector.run(request, context)
     if isinstance(request, RerunRequest):
         return rerun.run(request, store, context)
+    if isinstance(request, ThinRequest):
+        return thin.run(request, context)
     # Training brings the simulation along, which nothing else needs.
     from core.jobs import train
 

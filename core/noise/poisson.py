@@ -21,7 +21,7 @@ _TOLERANCE = 0.05
 _LARGEST_ERROR = 0.05
 _BLOCK = 16
 _BINS = 6
-_LEAST_BLOCKS = 8
+_LEAST_BLOCKS = 24
 _MOST_PIXELS = 8_000_000
 # The filter [1 -2 1] along both axes: the sum of its squares, so that white noise keeps its variance.
 _POWER = 36.0

@@ -17,7 +17,7 @@ from core.noise.errors import NoiseError, noise_error
 Counts = npt.NDArray[np.integer]
 
 
-def thin(counts: npt.ArrayLike, fractions: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
+def thin(counts: npt.ArrayLike, fractions: Sequence[float], seed: int | Sequence[int]) -> list[npt.NDArray[np.int64]]:
     """Split whole counts of any shape into one part a fraction; the parts add up to `counts` exactly.
 
     Parameters
@@ -27,7 +27,7 @@ def thin(counts: npt.ArrayLike, fractions: Sequence[float], seed: int) -> list[n
     fractions
         Positive shares that add up to 1.
     seed
-        The same seed gives the same parts.
+        The same seed (or numbers that make one, such as seed and frame) gives the same parts.
 
     Raises
     ------

@@ -23,16 +23,31 @@ from core.protocol.denoise import (
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.thin import ThinRequest, ThinResult
 
 HEARTBEAT_S = 2.0
 SILENCE_S = 30.0
 
 JobRequest = Annotated[
-    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest,
+    DenoiseRequest
+    | DraftRequest
+    | EstimateRequest
+    | TrainJobRequest
+    | ExportRequest
+    | DetectorRequest
+    | RerunRequest
+    | ThinRequest,
     Field(discriminator="kind"),
 ]
 JobResult = Annotated[
-    DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult,
+    DenoiseResult
+    | DraftResult
+    | EstimateResult
+    | TrainJobResult
+    | ExportResult
+    | DetectorResult
+    | RerunResult
+    | ThinResult,
     Field(discriminator="kind"),
 ]
 

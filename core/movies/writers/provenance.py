@@ -61,6 +61,8 @@ def lineage(record: Mapping[str, Any] | None) -> tuple[str, ...]:
             done = f"{DENOISED} by {plan.get('model', 'a model')} {plan.get('model_version', '')}".rstrip()
         elif isinstance(request, Mapping) and request.get("kind") == "export":
             done = "converted"
+        elif isinstance(request, Mapping) and request.get("kind") == "thin":
+            done = "a part of the electrons"
         else:
             done = "written"
         said.append(f"{done} from {record.get('source', 'a movie')} by Quietbeam {record.get('version', '')}".rstrip())
