@@ -97,6 +97,16 @@ def project_columns(
     return Columns(spots, heights, atoms, symbols).select(seen)
 
 
+def column_labels(specimen: Specimen, tolerance: float = 0.5, *, reach: float = 7.5) -> NDArray[np.intp]:
+    """Return which column each atom belongs to (n,), numbered from 0, by the rules of `project_columns`."""
+    if len(specimen.positions) == 0:
+        return np.zeros(0, np.intp)
+    weights = np.asarray(atomic_numbers(specimen.elements) ** HEIGHT_EXPONENT, np.float64)
+    pairs = _linked(specimen.positions, specimen.elements, specimen.box, tolerance, reach)
+    labels = _components(len(weights), pairs)
+    return _absorbed(specimen.positions, weights, labels, specimen.box, tolerance)
+
+
 def _linked(positions: Array, elements: NDArray[np.str_], box: float, tolerance: float, reach: float) -> Pairs:
     """Return the pairs (m, 2) of atoms of one element that stand above one another."""
     from scipy.spatial import cKDTree
