@@ -106,7 +106,7 @@ ZONES: tuple[tuple[int, int, int], ...] = ((1, 1, 0), (1, 0, 0), (1, 1, 1), (0, 
 
 
 def zone_rotation(crystal: Crystal, zone: tuple[int, int, int]) -> Array:
-    """Return the rotation (3, 3), rows = new axes, that turns the zone axis of a right-angled cell onto z."""
+    """Return the rotation (3, 3), rows = new axes, that turns the zone axis [uvw] of any cell onto z."""
     direction = np.asarray(zone, float) @ np.asarray(crystal.cell)
     z = direction / np.linalg.norm(direction)
     helper = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
@@ -128,12 +128,13 @@ def small_tilt(tilt_x: float, tilt_y: float, in_plane: float) -> Array:
 def fill(crystal: Crystal, rotation: Array, radius: float, half_height: float) -> tuple[Array, NDArray[np.str_]]:
     """Return positions (n, 3) in angstrom and elements of every atom in a cylinder about the beam.
 
-    The cylinder stands on the origin: |xy| <= radius, |z| <= half_height, after `rotation`.
+    The cylinder stands on the origin: |xy| <= radius, |z| <= half_height, after `rotation`. Cells may be oblique.
     """
     cell = np.asarray(crystal.cell)
-    reach = float(np.hypot(radius, half_height))
-    counts = [int(np.ceil(reach / np.linalg.norm(row))) + 1 for row in cell]
-    axes = [np.arange(-n, n + 1) for n in counts]
+    # Column i of the inverse gives the i-th fractional coordinate: its greatest value on the cylinder bounds the cells.
+    fractional = np.linalg.inv(cell @ rotation.T)
+    reach = radius * np.hypot(fractional[0], fractional[1]) + half_height * np.abs(fractional[2])
+    axes = [np.arange(-n, n + 1) for n in np.ceil(reach).astype(int) + 1]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3) @ cell @ rotation.T
     margin = float(np.linalg.norm(cell.sum(0)))
     near = (np.hypot(corners[:, 0], corners[:, 1]) < radius + margin) & (np.abs(corners[:, 2]) < half_height + margin)
