@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("info", "denoise", "rerun", "convert", "detector", "models", "train", "demo")
+COMMANDS = ("info", "denoise", "rerun", "convert", "detector", "models", "train", "simulate", "benchmark", "demo")
 _CLI_OPTIONS = ("--help", "-h", "--version")
 _BAD_INPUT = 2
 

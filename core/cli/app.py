@@ -275,11 +275,13 @@ def simulate(
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Named by the recipe by default.")
     ] = None,
     only: Annotated[int | None, typer.Option(min=1, metavar="N", help="Make the first N structures only.")] = None,
-    contact_sheet: Annotated[bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")] = False,
+    contact_sheet: Annotated[
+        bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Structures made at once; 0: one a processor.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Simulate images or movies by a recipe, with their truth. Ctrl+C keeps what is finished; the same command goes on."""
+    """Simulate images or movies by a recipe, with their truth. Ctrl+C keeps what is finished; repeat to go on."""
     from core.cli.simulate import SimulateOptions, run_simulate
 
     run_simulate(SimulateOptions(recipe, output, only, contact_sheet, workers, json))
@@ -289,11 +291,13 @@ def simulate(
 def benchmark(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
     seeds: Annotated[str | None, typer.Option(metavar="A:B", help="Seeds A to B - 1 only, of 0 to 39.")] = None,
-    contact_sheet: Annotated[bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")] = False,
+    contact_sheet: Annotated[
+        bool, typer.Option("--contact-sheet", help="Also make pictures of what was made.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Items made at once; 0: one a processor.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Write the benchmark: simulated images and movies with their truth, the same for everyone, never to be tuned on."""
+    """Write the benchmark: simulated images and movies with their truth, the same for all, never to be tuned on."""
     from core.cli.simulate import BenchmarkOptions, run_benchmark
 
     run_benchmark(BenchmarkOptions(folder, seeds, contact_sheet, workers, json))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.simulation.imaging import image
 from core.simulation.item import Item
+from core.simulation.item_files import recording_bytes
 from core.simulation.library import random_optics
 from core.simulation.multislice import exit_wave
 from core.simulation.specimens import random_specimen
@@ -21,6 +22,7 @@ VERSION = "0"
 SEEDS = range(40)
 FIRST_DEVELOPMENT_SEED = 1000
 Part = Literal["image", "movie"]
+PARTS: tuple[Part, ...] = ("image", "movie")
 
 IMAGE_SIDE, MOVIE_SIDE, MOVIE_FRAMES = 512, 256, 24
 DOSES = (0.1, 20.0)
@@ -41,6 +43,16 @@ def development_item(seed: int, part: Part) -> Item:
     if seed < FIRST_DEVELOPMENT_SEED:
         raise ValueError(f"development items have seeds from {FIRST_DEVELOPMENT_SEED} on, not {seed}")
     return _item(seed, part)
+
+
+def name_of(seed: int, part: Part) -> str:
+    """Return the name of an item."""
+    return f"{part}-{seed:02d}-{_MODALITIES[seed % len(_MODALITIES)].lower()}"
+
+
+def item_bytes(part: Part) -> int:
+    """How much room an item takes on disk, about."""
+    return recording_bytes(IMAGE_SIDE, 1) if part == "image" else recording_bytes(MOVIE_SIDE, MOVIE_FRAMES)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -73,7 +85,7 @@ def _item(seed: int, part: Part) -> Item:
     clean *= np.float32(dose / max(float(clean.mean()), 1e-9))
     noisy, gain, offset, name = _detected(clean, counts, rng)
     return Item(
-        name=f"{part}-{seed:02d}-{modality.lower()}",
+        name=name_of(seed, part),
         seed=seed,
         modality=modality,
         kind=kind,

@@ -1,0 +1,61 @@
+"""Makes many independent things at once, in threads, with progress and cancelling."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from core.denoising.context import RunContext
+
+# How long Ctrl+C may wait to be seen.
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Something to be made: `make` takes a question that is true once it is to stop, and says how many it made."""
+
+    make: Callable[[Callable[[], bool]], int]
+
+
+def produce(units: Sequence[Unit], context: RunContext, stage: str, workers: int = 0) -> int:
+    """Make every unit, `workers` at once (0: one a processor); returns how many things were made.
+
+    Each runs in one thread of torch's, so that what it computes does not depend on how many are made at once.
+
+    Raises
+    ------
+    Cancelled
+        Units that were finished stay.
+    """
+    import torch
+
+    stop = threading.Event()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+    try:
+        return _followed([pool.submit(unit.make, stop.is_set) for unit in units], context, stage)
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _followed(futures: list[Future[int]], context: RunContext, stage: str) -> int:
+    began, made, waiting = time.monotonic(), 0, set(futures)
+    context.progress(stage, 0, len(futures), None, None)
+    while waiting:
+        context.check()
+        done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        made += sum(future.result() for future in done)
+        if done:
+            count = len(futures) - len(waiting)
+            rate = count / max(time.monotonic() - began, 1e-9)
+            context.progress(stage, count, len(futures), len(waiting) / rate, rate)
+    return made
+

@@ -1,0 +1,194 @@
+"""The jobs ``simulate`` and ``benchmark``: sets of simulated images and movies, with their truth, in a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import core
+from core.denoising.context import RunContext
+from core.jobs.errors import job_error
+from core.jobs.producing import Unit, produce
+from core.protocol.denoise_parts import Notice
+from core.protocol.simulation import BenchmarkRequest, SimulateRecipe, SimulateRequest, SimulateResult
+from core.simulation import benchmark, clean_sets, generator, item_files, recipe_files
+
+_NOTE = "set.json"
+_SPARE_BYTES = 50_000_000
+
+
+def run_simulate(request: SimulateRequest, context: RunContext) -> SimulateResult:
+    """Write the set of a recipe; what lies in the folder from an earlier run of the same recipe is kept.
+
+    Raises
+    ------
+    Cancelled
+        What was finished stays, and the same request goes on.
+    SimulationError
+        The recipe can't be used.
+    JobError
+        The folder holds something else, can't be written to, or the disk is too small.
+    """
+    began = time.monotonic()
+    recipe = recipe_files.load_simulation(request.recipe)
+    folder = _folder(request.output, {"recipe": recipe.model_dump(mode="json"), "version": generator.VERSION})
+    count = recipe.structures if request.only is None else min(request.only, recipe.structures)
+    parts = {index: generator.split_of(recipe, index) for index in range(count)}
+    whole = clean_sets.is_whole if recipe.output == "clean" else _structure_is_whole
+    missing = [index for index, part in parts.items() if not whole(folder / part, recipe, index)]
+    size = clean_sets.structure_bytes(recipe) if recipe.output == "clean" else _structure_bytes(recipe)
+    _check_room(folder, size * len(missing), len(missing), count, context)
+    for part in set(parts.values()):
+        (folder / part).mkdir(exist_ok=True)
+    units = [Unit(_maker(folder / parts[index], recipe, index)) for index in missing]
+    made = _made(units, context, request.workers, folder, recipe.name)
+    sheets = _sheets(folder, recipe, request.contact_sheet)
+    return _result(folder, recipe.name, generator.VERSION, made, began, sheets)
+
+
+def run_benchmark(request: BenchmarkRequest, context: RunContext) -> SimulateResult:
+    """Write the benchmark, or some of its seeds; raises as `run_simulate` does."""
+    began = time.monotonic()
+    stop = benchmark.SEEDS.stop if request.stop is None else request.stop
+    if not request.first < stop <= benchmark.SEEDS.stop:
+        what = f"Seeds {request.first} to {stop - 1} were asked for; the benchmark has 0 to {benchmark.SEEDS.stop - 1}."
+        raise job_error("bad-request", what, None, "Give --seeds FIRST:STOP within them.")
+    folder = _folder(request.output, {"recipe": "benchmark", "version": benchmark.VERSION})
+    wanted = [(part, seed) for part in benchmark.PARTS for seed in range(request.first, stop)]
+    missing = [
+        (part, seed)
+        for part, seed in wanted
+        if not item_files.truth_path(folder / part, benchmark.name_of(seed, part)).exists()
+    ]
+    _check_room(folder, sum(benchmark.item_bytes(part) for part, _ in missing), len(missing), len(wanted), context)
+    for part in benchmark.PARTS:
+        (folder / part).mkdir(exist_ok=True)
+    units = [Unit(_benchmark_maker(folder / part, seed, part)) for part, seed in missing]
+    made = _made(units, context, request.workers, folder, "benchmark")
+    sheets = _sheets(folder, None, request.contact_sheet)
+    return _result(folder, "benchmark", benchmark.VERSION, made, began, sheets)
+
+
+Make = Callable[[Callable[[], bool]], int]
+
+
+def _maker(folder: Path, recipe: SimulateRecipe, index: int) -> Make:
+    def make(stopping: Callable[[], bool]) -> int:
+        if recipe.output == "clean":
+            return clean_sets.write_structure(folder, recipe, index, stopping)
+        if stopping():
+            return 0
+        structure, made = generator.draw_structure(recipe, index), 0
+        for view in range(recipe.views):
+            if stopping():
+                return made
+            if not item_files.truth_path(folder, generator.name_of(recipe, index, view)).exists():
+                item_files.write_item(folder, structure.item(view))
+                made += 1
+        return made
+
+    return make
+
+
+def _benchmark_maker(folder: Path, seed: int, part: benchmark.Part) -> Make:
+    def make(stopping: Callable[[], bool]) -> int:
+        if stopping():
+            return 0
+        item_files.write_item(folder, benchmark.benchmark_item(seed, part))
+        return 1
+
+    return make
+
+
+def _structure_is_whole(folder: Path, recipe: SimulateRecipe, index: int) -> bool:
+    return all(
+        item_files.truth_path(folder, generator.name_of(recipe, index, view)).exists() for view in range(recipe.views)
+    )
+
+
+def _structure_bytes(recipe: SimulateRecipe) -> int:
+    frames = 1 if recipe.motion is None else recipe.motion.frames
+    return item_files.recording_bytes(recipe.side, frames) * recipe.views
+
+
+def _made(units: list[Unit], context: RunContext, workers: int, folder: Path, name: str) -> int:
+    try:
+        return produce(units, context, f"simulating {name}", workers)
+    except OSError as error:
+        what = f"The set can't be written ({error.strerror or error})."
+        raise job_error("no-permission", what, str(folder), "Choose another folder with -o.") from error
+
+
+def _folder(output: str, note: dict[str, Any]) -> Path:
+    """Make the folder, or find the same set in it."""
+    folder = Path(output)
+    path = folder / _NOTE
+    note = {**note, "made_by": f"quietbeam {core.__version__}"}
+    if folder.exists() and not folder.is_dir():
+        raise job_error("output-exists", "The output is a file, not a folder.", output, "Choose another with -o.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists() and any(folder.iterdir()):
+            what, advice = "The folder is not empty, and holds no set of this program.", "Choose another with -o."
+            raise job_error("output-exists", what, output, advice)
+        if path.exists() and _same(path) != {key: note[key] for key in ("recipe", "version")}:
+            what = "The folder holds a set of another recipe or another version of the generator."
+            raise job_error("output-exists", what, output, "Choose another folder with -o, or remove that one.")
+        if not path.exists():
+            item_files.write_json(path, note)
+    except OSError as error:
+        what = f"The folder can't be used ({error.strerror or error})."
+        raise job_error("no-permission", what, output, "Choose another folder with -o.") from error
+    return folder
+
+
+def _same(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {key: document[key] for key in ("recipe", "version")}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_room(folder: Path, needed: int, missing: int, total: int, context: RunContext) -> None:
+    """Tell the room that the set takes, and foresee a full disk."""
+    free = shutil.disk_usage(folder).free
+    if needed + _SPARE_BYTES > free:
+        what = f"The set needs about {needed / 1e9:.1f} GB more, but only {free / 1e9:.1f} GB are free on this disk."
+        advice = "Free some space, choose another folder with -o, or make fewer with --only."
+        raise job_error("disk-full", what, str(folder), advice)
+    there = f" {total - missing} of {total} are there already." if missing < total else ""
+    text = f"Writing about {needed / 1e9:.2f} GB into {folder} ({free / 1e9:.0f} GB free).{there}"
+    context.notice(Notice(level="info", code="space", text=text))
+
+
+def _sheets(folder: Path, recipe: SimulateRecipe | None, wanted: bool) -> tuple[str, ...]:
+    if not wanted:
+        return ()
+    from core.simulation.sheets import write_sheets
+
+    return tuple(str(path) for path in write_sheets(folder, recipe is not None and recipe.output == "clean"))
+
+
+def _result(folder: Path, name: str, version: str, made: int, began: float, sheets: tuple[str, ...]) -> SimulateResult:
+    items: dict[str, int] = {}
+    size = 0
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            size += path.stat().st_size
+            if path.suffix == ".json" and path.parent != folder:
+                items[path.parent.name] = items.get(path.parent.name, 0) + 1
+    return SimulateResult(
+        name=name,
+        version=version,
+        output=str(folder),
+        items=items,
+        made=made,
+        file_bytes=size,
+        seconds=time.monotonic() - began,
+        sheets=sheets,
+    )

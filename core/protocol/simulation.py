@@ -1,0 +1,226 @@
+"""Simulated sets of images and movies: their recipes, and the jobs that write them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from core.protocol.base import Record
+
+Modality = Literal["HRTEM", "TEM", "HAADF", "ABF", "SEM"]
+Walk = Literal["steady", "random walk", "jumps"]
+
+
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not bounds[0] <= bounds[1]:
+        raise ValueError("the range must rise: [lowest, highest]")
+    return bounds
+
+
+def _positive(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] <= 0:
+        raise ValueError("a range that is drawn from log-uniformly must lie above 0")
+    return _rising(bounds)
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Range = Annotated[tuple[Finite, Finite], AfterValidator(_rising)]
+LogRange = Annotated[tuple[Finite, Finite], AfterValidator(_positive)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class LensRecipe(Record):
+    """Imaging conditions of one scene, each drawn evenly from its range, anew for every view.
+
+    Attributes
+    ----------
+    kilovolt : tuple of float
+        One of these.
+    defocus_nm, spherical_um, astigmatism_nm, focal_spread_nm : tuple of float
+        Of the objective lens (TEM); positive defocus is as in `core.simulation.imaging.Optics`.
+    semiangle_mrad : tuple of float
+        Of the probe (STEM).
+    """
+
+    kilovolt: tuple[float, ...] = Field(default=(300.0, 200.0, 80.0), min_length=1)
+    defocus_nm: Range = (-15.0, 15.0)
+    spherical_um: Range = (-20.0, 20.0)
+    astigmatism_nm: Range = (0.0, 2.0)
+    focal_spread_nm: Range = (1.0, 5.0)
+    semiangle_mrad: Range = (18.0, 32.0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> LensRecipe:
+        if min(self.kilovolt) <= 0:
+            raise ValueError("kilovolt must lie above 0")
+        if self.focal_spread_nm[0] < 0 or self.astigmatism_nm[0] < 0 or self.semiangle_mrad[0] <= 0:
+            raise ValueError("spread, astigmatism and semiangle can't be negative")
+        return self
+
+
+class SceneRecipe(Record):
+    """A way of imaging, and what is imaged so.
+
+    Attributes
+    ----------
+    modality : str
+        ``HRTEM``, ``TEM`` (macromolecules in ice), ``HAADF``, ``ABF`` or ``SEM``.
+    share : float
+        How often, relative to the other scenes.
+    kinds : tuple of str
+        Kinds of structure; empty: all that the modality can image.
+    particles, supports : tuple of str
+        Materials; empty: all of the training list.
+    pixel_nm : tuple of float
+        Size of a px, drawn log-uniformly.
+    detectors : tuple of str
+        Names of detector settings of the training list; empty: all that fit the modality.
+    """
+
+    modality: Modality
+    share: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    kinds: tuple[str, ...] = ()
+    particles: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
+    pixel_nm: LogRange
+    detectors: tuple[str, ...] = ()
+    lens: LensRecipe = LensRecipe()
+
+
+class MotionRecipe(Record):
+    """What moves and changes in a movie.
+
+    Attributes
+    ----------
+    frames : int
+        Of each movie.
+    interval_s : float
+        From one frame to the next.
+    drift_px : tuple of float
+        Mean drift a frame in px, log-uniform.
+    walks : tuple of str
+        How it drifts: one of these.
+    events_share : float
+        Share of the movies in which atoms hop, appear and vanish.
+    events : tuple of float
+        Share of the surface that changes from one frame to the next, log-uniform.
+    turning_share, turning_deg : float
+        Share of the movies that rotate, and by how much from first to last frame at most.
+    wander_nm : float
+        How far the defocus wanders in HRTEM, as a standard deviation from first to last frame.
+    beam : float
+        How much the beam's current changes, as a share.
+    """
+
+    frames: int = Field(ge=2, le=10_000)
+    interval_s: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    drift_px: LogRange = (0.02, 1.0)
+    walks: tuple[Walk, ...] = Field(default=("steady", "random walk", "jumps"), min_length=1)
+    events_share: Share = 0.5
+    events: LogRange = (0.005, 0.1)
+    turning_share: Share = 0.2
+    turning_deg: float = Field(default=2.0, ge=0, le=45)
+    wander_nm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    beam: Share = 0.1
+
+
+class SplitRecipe(Record):
+    """Shares of the structures kept for validation and test; no structure is on two sides."""
+
+    validation: Share = 0.1
+    test: Share = 0.1
+
+    @model_validator(mode="after")
+    def _something_left(self) -> SplitRecipe:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test leave nothing to train on")
+        return self
+
+
+class SimulateRecipe(Record):
+    """A set of simulated images or movies.
+
+    Attributes
+    ----------
+    structures, views : int
+        How many specimens, and how often each is imaged: with another lens, dose, detector and motion.
+    side : int
+        Of the square images, in px.
+    dose : tuple of float
+        Mean electrons a px and frame, log-uniform.
+    counted : float
+        Share of the views on an ideal counting detector.
+    motion : MotionRecipe, optional
+        Movies; without it, single images.
+    output : str
+        ``recordings``: for each view what the detector stored, the clean frames and the truth.
+        ``clean``: for each structure one array of its clean images, float16; training draws the noise itself.
+    """
+
+    kind: Literal["simulate"] = "simulate"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = Field(default=0, ge=0)
+    structures: int = Field(gt=0, le=10_000_000)
+    views: int = Field(default=1, gt=0, le=10_000)
+    side: int = Field(default=512, ge=32, le=8192)
+    dose: LogRange = (0.1, 20.0)
+    counted: Share = 0.5
+    scenes: tuple[SceneRecipe, ...] = Field(min_length=1)
+    motion: MotionRecipe | None = None
+    split: SplitRecipe = SplitRecipe()
+    output: Literal["recordings", "clean"] = "recordings"
+
+    @model_validator(mode="after")
+    def _one_kind_of_output(self) -> SimulateRecipe:
+        if self.output == "clean" and self.motion is not None:
+            raise ValueError("output = 'clean' keeps single images: leave out [motion], or write recordings")
+        return self
+
+
+class SimulateRequest(Record):
+    """Write the set of a recipe into a folder.
+
+    Attributes
+    ----------
+    recipe : str
+        A TOML file, or the name of one that comes with the program.
+    only : int, optional
+        Stop after so many structures.
+    contact_sheet : bool
+        Also make pictures of what was made.
+    workers : int
+        How many structures are made at once; 0: one a processor.
+    """
+
+    kind: Literal["simulate"] = "simulate"
+    recipe: str
+    output: str
+    only: int | None = Field(default=None, gt=0)
+    contact_sheet: bool = False
+    workers: int = Field(default=0, ge=0)
+
+
+class BenchmarkRequest(Record):
+    """Write the benchmark, or the seeds ``first`` to ``stop - 1`` of it, into a folder."""
+
+    kind: Literal["benchmark"] = "benchmark"
+    output: str
+    first: int = Field(default=0, ge=0)
+    stop: int | None = Field(default=None, gt=0)
+    contact_sheet: bool = False
+    workers: int = Field(default=0, ge=0)
+
+
+class SimulateResult(Record):
+    """What lies in the folder now: `items` by part (``train``, ``validation``, ``test``; ``image``, ``movie``)."""
+
+    kind: Literal["simulate"] = "simulate"
+    name: str
+    version: str
+    output: str
+    items: dict[str, int]
+    made: int
+    file_bytes: int
+    seconds: float
+    sheets: tuple[str, ...] = ()

@@ -1,0 +1,87 @@
+"""Items by a recipe: a structure drawn from the training lists, then views of it, each with its own lens, dose,
+detector and motion. Everything depends on the recipe's seed and the numbers of structure and view alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.protocol.simulation import MotionRecipe, SceneRecipe, SimulateRecipe
+from core.simulation.item import Item
+from core.simulation.materials import TRAINING, Palette
+from core.simulation.recording import Detectors, View, record
+from core.simulation.scenes import Scene, draw_scene
+
+VERSION = "1"
+_GOLDEN = 0.6180339887498949
+
+
+def split_of(recipe: SimulateRecipe, index: int) -> str:
+    """Return ``train``, ``validation`` or ``test``: every stretch of structures has its share of each."""
+    place = (index + 1) * _GOLDEN % 1.0
+    if place < recipe.split.test:
+        return "test"
+    return "validation" if place < recipe.split.test + recipe.split.validation else "train"
+
+
+def name_of(recipe: SimulateRecipe, index: int, view: int) -> str:
+    """Return the name of an item."""
+    del recipe
+    return f"{index:06d}-{view:02d}"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One structure of a recipe, ready to be imaged (`draw_structure`)."""
+
+    recipe: SimulateRecipe
+    index: int
+    scene: Scene
+
+    def item(self, view: int) -> Item:
+        """Make a view of it: the same number gives the same item."""
+        rng = np.random.default_rng([self.recipe.seed, self.index, view + 1])
+        low, high = np.log(self.recipe.dose)
+        dose = float(np.exp(rng.uniform(low, high)))
+        chosen = View(dose, bool(rng.uniform() < self.recipe.counted))
+        item = make_item(self.scene, chosen, self.recipe.motion, rng, Detectors.training())
+        return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
+
+    def clean_item(self, view: int) -> Item:
+        """The same without a detector: clean frames with mean 1."""
+        rng = np.random.default_rng([self.recipe.seed, self.index, view + 1])
+        item = make_item(self.scene, View(1.0, True), None, rng, Detectors.training())
+        return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
+
+
+def draw_structure(recipe: SimulateRecipe, index: int) -> Structure:
+    """Draw structure `index` of a recipe.
+
+    Raises
+    ------
+    SimulationError
+        The recipe asks for what can't be made, such as a specimen larger than its box.
+    """
+    rng = np.random.default_rng([recipe.seed, index])
+    shares = np.array([scene.share for scene in recipe.scenes])
+    chosen = recipe.scenes[int(rng.choice(len(shares), p=shares / shares.sum()))]
+    return Structure(recipe, index, draw_scene(rng, chosen, recipe.side, palette_for(chosen, TRAINING)))
+
+
+def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:
+    """Restrict a palette to the materials that a scene names."""
+    return replace(
+        palette,
+        particles=scene.particles or palette.particles,
+        supports=scene.supports or palette.supports,
+    )
+
+
+def make_item(
+    scene: Scene, view: View, motion: MotionRecipe | None, rng: np.random.Generator, detectors: Detectors
+) -> Item:
+    """Image a scene and record it."""
+    shot = scene.shoot(rng, motion)
+    return record(scene, shot, view, motion, rng, detectors)

@@ -1,0 +1,86 @@
+"""Recipes of simulated sets on disk: TOML files, those that come with the program found by their name."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.protocol.simulation import SceneRecipe, SimulateRecipe
+from core.simulation.errors import SimulationError
+from core.simulation.scenes import detector_names, kinds_of, particle_names, support_names
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Names of the recipes that come with the program."""
+    return tuple(sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml")))
+
+
+def load_simulation(recipe: str) -> SimulateRecipe:
+    """Read a recipe: a path, or the name of one that comes with the program.
+
+    Raises
+    ------
+    SimulationError
+        Code ``bad-recipe``: no such recipe, no TOML, unknown, missing or impossible values, or names of structures,
+        materials or detectors that the training lists don't hold.
+    """
+    path, text = _text(recipe)
+    try:
+        made = SimulateRecipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise _bad(f"This is no TOML: {error}.", path, "Mend the file; the manual shows a recipe.") from error
+    except ValidationError as error:
+        wrong = "; ".join(_explain(one["loc"], one["type"], one["msg"]) for one in error.errors())
+        raise _bad(f"The recipe can't be used: {wrong}.", path, "The manual lists every key.") from error
+    for number, scene in enumerate(made.scenes):
+        _check_names(scene, number, path)
+    return made
+
+
+def _folder() -> resources.abc.Traversable:
+    return resources.files("resources").joinpath("recipes", "simulate")
+
+
+def _text(recipe: str) -> tuple[str, str]:
+    path = Path(recipe)
+    if not path.exists() and recipe in builtin_names():
+        built_in = _folder().joinpath(f"{recipe}.toml")
+        return f"{recipe}.toml", built_in.read_text(encoding="utf-8")
+    try:
+        return recipe, path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        names = ", ".join(builtin_names())
+        advice = f"Give a TOML file, or one of the recipes that come with the program: {names}."
+        raise _bad("There is no such recipe.", recipe, advice) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _bad(f"The recipe can't be read ({error}).", recipe, "Give a TOML file.") from error
+
+
+def _explain(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'"
+    if kind == "missing":
+        return f"missing key '{key}'"
+    return f"'{key or 'recipe'}': {message}"
+
+
+def _check_names(scene: SceneRecipe, number: int, path: str) -> None:
+    known = {
+        "kinds": (scene.kinds, kinds_of(scene.modality)),
+        "particles": (scene.particles, particle_names()),
+        "supports": (scene.supports, support_names()),
+        "detectors": (scene.detectors, detector_names(scene.modality)),
+    }
+    for key, (given, allowed) in known.items():
+        strange = [name for name in given if name not in allowed]
+        if strange:
+            what = f"scenes.{number}.{key}: {strange[0]!r} is not known for {scene.modality}."
+            raise _bad(what, path, f"Known are: {', '.join(allowed)}.")
+
+
+def _bad(what: str, path: str, advice: str) -> SimulationError:
+    return SimulationError.about(what, advice, path, "bad-recipe")

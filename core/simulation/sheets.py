@@ -1,0 +1,109 @@
+"""Contact sheets: pictures of what was simulated, as recorded above and clean below, to be looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from core.movies import open_movie
+
+Grey = NDArray[np.uint8]
+_SIDE, _ACROSS, _MOST = 256, 6, 24
+_TEXT_HEIGHT, _GAP = 14, 4
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture (H, W) of any scale, and a line below it."""
+
+    picture: NDArray[np.float32]
+    text: str
+
+
+def write_sheets(folder: Path, clean_only: bool = False) -> list[Path]:
+    """Write ``sheet-PART.png`` for each part of a set that was written: the first items of it.
+
+    Parameters
+    ----------
+    folder
+        Of the set.
+    clean_only
+        It holds arrays of clean images, no recordings.
+    """
+    made = []
+    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+        tiles = _clean_tiles(part) if clean_only else _recorded_tiles(part)
+        if tiles:
+            made.append(folder / f"sheet-{part.name}.png")
+            sheet(tiles, _ACROSS).save(made[-1])
+    return made
+
+
+def sheet(tiles: Sequence[Tile], across: int, side: int = _SIDE) -> Image.Image:
+    """Lay tiles out in rows of `across`, each at most `side` px wide, its contrast stretched over its own range."""
+    rows = -(-len(tiles) // across)
+    font = ImageFont.load_default(11)
+    out = Image.new("L", (across * (side + _GAP) - _GAP, rows * (side + _TEXT_HEIGHT + _GAP) - _GAP), 255)
+    draw = ImageDraw.Draw(out)
+    for number, tile in enumerate(tiles):
+        left = number % across * (side + _GAP)
+        top = number // across * (side + _TEXT_HEIGHT + _GAP)
+        out.paste(Image.fromarray(stretched(fitted(tile.picture, side))), (left, top))
+        draw.text((left + 2, top + side), tile.text, fill=0, font=font)
+    return out
+
+
+def fitted(picture: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return a square of at most `side` px: the picture's middle, area means of whole numbers of px if it is larger."""
+    short = min(picture.shape)
+    factor = max(1, short // side)
+    used = min(short // factor, side) * factor
+    top, left = (picture.shape[0] - used) // 2, (picture.shape[1] - used) // 2
+    cut = np.asarray(picture[top : top + used, left : left + used], np.float32)
+    means = cut.reshape(used // factor, factor, used // factor, factor).mean((1, 3))
+    repeat = max(1, side // len(means))
+    return np.asarray(np.repeat(np.repeat(means, repeat, 0), repeat, 1))
+
+
+def stretched(picture: NDArray[np.float32]) -> Grey:
+    """Stretch the contrast from the 0.5th to the 99.5th percentile over 0 to 255."""
+    low, high = np.percentile(picture, [0.5, 99.5])
+    return np.asarray(np.clip((picture - low) / max(float(high - low), 1e-9), 0, 1) * 255, np.uint8)
+
+
+def _recorded_tiles(part: Path) -> list[Tile]:
+    tiles = []
+    names = sorted(path.stem for path in part.glob("*.json"))
+    chosen = names[: _MOST // 2] if len(names) <= _MOST // 2 else names[:: -(-len(names) // (_MOST // 2))]
+    for start in range(0, len(chosen), _ACROSS):
+        row = chosen[start : start + _ACROSS]
+        tiles += [Tile(_first(part / f"{name}.tif"), _caption(part, name)) for name in row]
+        tiles += [Tile(np.full((2, 2), 0, np.float32), "")] * (_ACROSS - len(row))
+        tiles += [Tile(_first(part / f"{name}_clean.tif"), "the same without noise") for name in row]
+        tiles += [Tile(np.full((2, 2), 0, np.float32), "")] * (_ACROSS - len(row))
+    return tiles
+
+
+def _clean_tiles(part: Path) -> list[Tile]:
+    tiles = []
+    for path in sorted(part.glob("*.npy"))[:_MOST]:
+        images = np.load(path, mmap_mode="r")
+        truth = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["views"][0]
+        tiles.append(Tile(np.asarray(images[0], np.float32), f"{path.stem} {truth['modality']} {truth['kind']}"))
+    return tiles
+
+
+def _first(path: Path) -> NDArray[np.float32]:
+    with open_movie(path) as movie:
+        return np.asarray(movie.frame(0), np.float32)
+
+
+def _caption(part: Path, name: str) -> str:
+    truth = json.loads((part / f"{name}.json").read_text(encoding="utf-8"))
+    return f"{name} {truth['modality']} {truth['kind']} {truth['dose_e_px']:.2g} e/px"
