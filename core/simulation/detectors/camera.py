@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from core.simulation.detectors.storing import Digitise, EightBit, Jpeg, Scale, S
 from core.simulation.detectors.transfer import Localisation
 
 Family = Literal["TEM", "STEM", "SEM"]
+
+_MODALITIES: dict[Family, tuple[str, ...]] = {"TEM": ("HRTEM", "TEM"), "STEM": ("HAADF", "ABF"), "SEM": ("SEM",)}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,18 @@ class Camera:
     steps: tuple[Effect, ...]
     store: Digitise = field(default_factory=Digitise)
     conversions: tuple[EightBit | Jpeg, ...] = ()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What it is used for: of ``HRTEM``, ``TEM``, ``HAADF``, ``ABF``, ``SEM``."""
+        return _MODALITIES[self.family]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain values: what a truth file writes down."""
+        steps = [{"effect": type(step).__name__} | asdict(step) for step in self.steps]
+        after = [{"effect": type(step).__name__} | asdict(step) for step in self.conversions]
+        return {"name": self.name, "steps": steps, "store": asdict(self.store), "conversions": after}
 
     @property
     def counts(self) -> bool:
