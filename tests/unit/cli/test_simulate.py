@@ -1,0 +1,150 @@
+"""``quietbeam simulate`` and ``quietbeam benchmark``, as typed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.movies import open_movie
+from tests.unit.cli.conftest import Quietbeam
+
+RECIPE = """
+name = "tiny"
+seed = 5
+structures = 3
+views = 2
+side = 48
+dose = [2.0, 4.0]
+counted = 1.0
+
+[[scenes]]
+modality = "HRTEM"
+pixel_nm = [0.03, 0.04]
+"""
+MOVIE = "\n[motion]\nframes = 3\ninterval_s = 0.2\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_set_holds_recordings_clean_frames_and_truth_that_agree(
+    quietbeam: Quietbeam, recipe: Path, tmp_path: Path
+) -> None:
+    recipe.write_text(RECIPE + MOVIE)
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1", "--json")
+    assert said.code == 0, said.err
+    assert said.json["items"] == {"train": 2}
+    part = tmp_path / "set" / "train"
+    truth = json.loads((part / "000000-01.json").read_text())
+    with open_movie(part / "000000-01.tif") as noisy, open_movie(part / "000000-01_clean.tif") as clean:
+        assert len(noisy) == len(clean) == truth["frames"] == 3
+        assert noisy.meta.frame_interval_s == pytest.approx(0.2)
+        assert noisy.meta.pixel_size == pytest.approx((truth["pixel_nm"],) * 2, rel=1e-4)
+        assert noisy.meta.counts_per_electron == 1
+        expected = np.stack([clean.frame(t) for t in range(3)])
+        counted = np.stack([noisy.frame(t) for t in range(3)])
+    assert truth["counts"]
+    # Poisson: the residual is as large as the counts make it.
+    assert np.mean((counted - expected) ** 2 / np.maximum(expected, 1e-3)) == pytest.approx(1, abs=0.15)
+    assert 1.5 < truth["dose_e_px"] < 4.5
+    assert len(truth["shifts_px"]) == 3
+
+
+def test_a_set_that_was_begun_is_gone_on_with(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    quietbeam("simulate", recipe, "-o", folder, "--only", "1")
+    first = (folder / "train" / "000000-00.tif").stat().st_mtime_ns
+    (folder / "train" / "000000-01.json").unlink()
+    said = quietbeam("simulate", recipe, "-o", folder, "--only", "2", "--json")
+    assert said.json["made"] == 3
+    assert (folder / "train" / "000000-00.tif").stat().st_mtime_ns == first
+
+
+def test_the_same_recipe_gives_the_same_files(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    for name, workers in (("one", "1"), ("two", "2")):
+        quietbeam("simulate", recipe, "-o", tmp_path / name, "--only", "2", "--workers", workers)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.tif"))
+    assert len(files) == 8
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def test_clean_sets_are_arrays_with_mean_one(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text('output = "clean"\n' + RECIPE)
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1", "--contact-sheet")
+    assert said.code == 0, said.err
+    images = np.load(tmp_path / "set" / "train" / "000000.npy")
+    assert images.shape == (2, 48, 48)
+    assert images.dtype == np.float16
+    assert images.mean((1, 2), dtype=np.float64) == pytest.approx([1, 1], abs=1e-3)
+    assert len(json.loads((tmp_path / "set" / "train" / "000000.json").read_text())["views"]) == 2
+    assert (tmp_path / "set" / "sheet-train.png").exists()
+
+
+def test_another_recipe_is_not_written_into_the_same_folder(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1")
+    recipe.write_text(RECIPE.replace("seed = 5", "seed = 6"))
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1")
+    assert said.code == 2
+    assert "another recipe" in said.err
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("mine")
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "own", "--only", "1")
+    assert said.code == 2
+    assert "not empty" in said.err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("structures = 3", "structures = 0"), "structures"),
+        (("side = 48", "sides = 48"), "unknown key 'sides'"),
+        (("dose = [2.0, 4.0]", "dose = [4.0, 2.0]"), "must rise"),
+        (("dose = [2.0, 4.0]", "dose = [0.0, 4.0]"), "above 0"),
+        (("dose = [2.0, 4.0]", "dose = [nan, 4.0]"), "dose"),
+        (("pixel_nm = [0.03, 0.04]", 'pixel_nm = [0.03, 0.04]\nparticles = ["Unobtainium"]'), "Unobtainium"),
+        (("pixel_nm = [0.03, 0.04]", 'pixel_nm = [0.03, 0.04]\nparticles = ["Ir"]'), "Ir"),
+        (('modality = "HRTEM"', 'modality = "X-ray"'), "modality"),
+        (('name = "tiny"', 'name = "tiny'), "no TOML"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_told(
+    quietbeam: Quietbeam, recipe: Path, tmp_path: Path, change: tuple[str, str], told: str
+) -> None:
+    recipe.write_text(RECIPE.replace(*change))
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--json")
+    assert said.code == 2
+    assert said.json["error"]["code"] == "bad-recipe"
+    assert told in said.json["error"]["what"]
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_missing_recipe_names_those_that_there_are(quietbeam: Quietbeam, tmp_path: Path) -> None:
+    said = quietbeam("simulate", "nosuch", "-o", tmp_path / "set")
+    assert said.code == 2
+    assert "hrtem-small" in said.err
+
+
+def test_a_full_disk_is_foreseen(
+    quietbeam: Quietbeam, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--json")
+    assert said.code == 1
+    assert said.json["error"]["code"] == "disk-full"
+
+
+@pytest.mark.parametrize("seeds", ["0:41", "3:3", "5", "-1:2", "a:b"])
+def test_seeds_outside_of_the_benchmark_are_refused(quietbeam: Quietbeam, tmp_path: Path, seeds: str) -> None:
+    said = quietbeam("benchmark", tmp_path / "set", f"--seeds={seeds}", "--json")
+    assert said.code == 2
+    assert said.json["error"]["code"] == "bad-request"
