@@ -14,9 +14,15 @@ from core.simulation.truth import column_labels
 
 Labels = NDArray[np.intp]
 What = Literal["hop", "appear", "vanish"]
-_NEIGHBOUR = 1.35  # of the nearest distance between columns
-_SURFACE = 0.72  # of the columns around an inner one
-_TAKEN = 0.7  # of the nearest distance: closer than this, a site is not free
+_LEAST_COLUMNS = 8
+_EDGE = 8.0  # angstrom from where the box cuts
+_AMORPHOUS = 1.2  # angstrom to the nearest three in projection: a film of several layers is denser
+_AROUND = 1.9
+_GAP = np.deg2rad(115)  # close-packed projections leave at most 90 degrees
+_NEIGHBOUR = 1.35  # of the nearest distance between columns of one kind
+_FARTHEST = 6.5  # angstrom between these
+_TAKEN, _CLOSEST = 0.55, 1.6  # of that distance, and in angstrom: closer than this, a site is not free
+_HOP_CHOICE = 4
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,9 @@ class Cast:
 class SurfaceEvents:
     """How restless the surface is.
 
-    Columns with few neighbours are surface columns. Free sites lie where the lattice goes on beyond them: at 2 p - q
-    for a surface column p with its neighbour q, filled with the atoms of q moved by 2 (p - q), a period of the lattice.
+    Columns with an open side (115 degrees without a neighbour) are surface columns. Free sites lie where the lattice
+    goes on beyond them: at 2 p - q for a surface column p with its neighbour q of the same elements, filled with the
+    atoms of q moved by 2 (p - q), a period of the lattice. A column hops to one of the nearest free sites.
 
     Attributes
     ----------
@@ -96,7 +103,8 @@ class SurfaceEvents:
             return Cast(specimen, alive)
         stage = _Stage.of(specimen)
         number = rng.poisson(self.share * len(stage.surface) * frames)
-        surface, sites = list(rng.permutation(stage.surface)), list(rng.permutation(len(stage.sites)))
+        surface = [int(column) for column in rng.permutation(stage.surface)]
+        sites = [int(site) for site in rng.permutation(len(stage.sites))]
         cast = _Playing(stage, alive)
         for _ in range(int(number)):
             start = int(rng.integers(0, frames))
@@ -105,8 +113,8 @@ class SurfaceEvents:
             needs = (what != "appear", what != "vanish")
             if (needs[0] and not surface) or (needs[1] and not sites):
                 continue
-            old = int(surface.pop()) if needs[0] else None
-            new = int(sites.pop()) if needs[1] else None
+            old = surface.pop() if needs[0] else None
+            new = stage.near_site(old, sites, rng) if needs[1] else None
             cast.change(what, start, stop, old, new, float(rng.uniform(0.3, 1.0)))
         return cast.finished(specimen)
 
@@ -123,6 +131,14 @@ class _Stage:
     sources: NDArray[np.intp]
     moves: Array
 
+    def near_site(self, old: int | None, free: list[int], rng: np.random.Generator) -> int:
+        """Take a site from `free`: any one, or one of the nearest to a column."""
+        if old is None:
+            return free.pop()
+        distances = np.hypot(*(self.sites[free] - self.centres[old]).T)
+        nearest = np.argsort(distances, kind="stable")[:_HOP_CHOICE]
+        return free.pop(int(rng.choice(nearest)))
+
     @staticmethod
     def of(specimen: Specimen) -> _Stage:
         from scipy.spatial import cKDTree
@@ -131,29 +147,48 @@ class _Stage:
         atoms = np.bincount(labels)
         centres = np.stack([np.bincount(labels, specimen.positions[:, k]) / atoms for k in (0, 1)], 1)
         empty = np.zeros(0, np.intp)
-        # Single atoms of amorphous films aren't columns, and nothing may change where the box cuts the specimen.
-        standing = np.flatnonzero(atoms >= max(2, np.median(atoms) * 0.3))
-        if len(standing) < 8:
+        if len(centres) < _LEAST_COLUMNS:
             return _Stage(specimen, labels, centres, empty, np.zeros((0, 2)), empty, np.zeros((0, 2)))
-        tree = cKDTree(centres[standing])
-        nearest = float(np.median(tree.query(centres[standing], k=2)[0][:, 1]))
-        around = [
-            np.array([j for j in near if j != i], np.intp)
-            for i, near in enumerate(tree.query_ball_point(centres[standing], _NEIGHBOUR * nearest))
-        ]
-        several = np.array([len(near) for near in around])
-        inside = np.all((centres[standing] > 3 * nearest) & (centres[standing] < specimen.box - 3 * nearest), axis=1)
-        few = (several >= 1) & (several <= _SURFACE * np.quantile(several, 0.8)) & inside
-        sites, sources, moves = _free_sites(centres, standing, np.flatnonzero(few), around, nearest)
-        return _Stage(specimen, labels, centres, standing[few], sites, sources, moves)
+        # Atoms of amorphous films are no columns; nothing may change where the box cuts the specimen.
+        standing = np.flatnonzero(cKDTree(centres).query(centres, k=4)[0][:, 1:].mean(axis=1) > _AMORPHOUS)
+        if len(standing) < _LEAST_COLUMNS:
+            return _Stage(specimen, labels, centres, empty, np.zeros((0, 2)), empty, np.zeros((0, 2)))
+        inside = np.all((centres[standing] > _EDGE) & (centres[standing] < specimen.box - _EDGE), axis=1)
+        surface = standing[inside & (_widest_gap(centres[standing]) >= _GAP)]
+        kinds = _kinds(specimen, labels)
+        sites, sources, moves = _free_sites(centres, kinds, standing, surface)
+        return _Stage(specimen, labels, centres, surface, sites, sources, moves)
+
+
+def _kinds(specimen: Specimen, labels: Labels) -> Labels:
+    """Return one number a column: which elements stand in it."""
+    names = np.unique(specimen.elements)
+    present = np.stack([np.bincount(labels, specimen.elements == name) > 0 for name in names], 1)
+    return np.asarray(np.unique(present, axis=0, return_inverse=True)[1].reshape(-1), np.intp)
+
+
+def _widest_gap(centres: Array) -> Array:
+    """Return the widest angle (n,) without a neighbour around each column, radians; 0 where it has fewer than two.
+
+    Neighbours are closer than 1.9 times the mean distance of the three nearest columns.
+    """
+    from scipy.spatial import cKDTree
+
+    near = min(14, len(centres))
+    distances, index = cKDTree(centres).query(centres, k=near)
+    close = (distances[:, 1:] < _AROUND * distances[:, 1:4].mean(axis=1, keepdims=True)).T
+    offsets = centres[index[:, 1:]] - centres[:, None]
+    angles = np.arctan2(offsets[..., 1], offsets[..., 0])
+    out = np.zeros(len(centres))
+    for place, own in enumerate(close.T):
+        if np.count_nonzero(own) >= 2:
+            around = np.sort(angles[place, own])
+            out[place] = np.diff(np.append(around, around[0] + 2 * np.pi)).max()
+    return out
 
 
 def _free_sites(
-    centres: Array,
-    standing: NDArray[np.intp],
-    surface: NDArray[np.intp],
-    around: list[NDArray[np.intp]],
-    nearest: float,
+    centres: Array, kinds: Labels, standing: Labels, surface: Labels
 ) -> tuple[Array, NDArray[np.intp], Array]:
     """Return sites (m, 2), the column whose atoms fill each, and by how far these are moved."""
     from scipy.spatial import cKDTree
@@ -163,16 +198,19 @@ def _free_sites(
     sources: list[int] = []
     moves: list[Array] = []
     for p in surface:
-        for q in around[p]:
-            move = 2 * (centres[standing[p]] - centres[standing[q]])
-            site = centres[standing[q]] + move
-            if taken.query(site)[0] < _TAKEN * nearest:
-                continue
-            if sites and float(np.min(np.hypot(*(np.array(sites) - site).T))) < _TAKEN * nearest:
-                continue
-            sites.append(site)
-            sources.append(int(standing[q]))
-            moves.append(move)
+        alike = standing[(kinds[standing] == kinds[p]) & (standing != p)]
+        distances = np.hypot(*(centres[alike] - centres[p]).T)
+        if not len(alike) or distances.min() > _FARTHEST:
+            continue
+        for q in alike[distances < _NEIGHBOUR * distances.min()]:
+            move = 2 * (centres[p] - centres[q])
+            site = centres[q] + move
+            apart = max(_CLOSEST, _TAKEN * float(distances.min()))
+            others = np.hypot(*(np.array(sites) - site).T).min() if sites else np.inf
+            if taken.query(site)[0] >= apart and others >= apart:
+                sites.append(site)
+                sources.append(int(q))
+                moves.append(move)
     if not sites:
         return np.zeros((0, 2)), np.zeros(0, np.intp), np.zeros((0, 2))
     return np.stack(sites), np.array(sources, np.intp), np.stack(moves)
