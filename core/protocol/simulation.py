@@ -104,13 +104,19 @@ class MotionRecipe(Record):
     events_share : float
         Share of the movies in which atoms hop, appear and vanish.
     events : tuple of float
-        Share of the surface that changes from one frame to the next, log-uniform.
-    turning_share, turning_deg : float
-        Share of the movies that rotate, and by how much from first to last frame at most.
+        Share of the surface columns that begin a change in a frame, log-uniform.
+    lifetime : tuple of float
+        Mean number of frames until a change is undone, log-uniform.
+    turning_share : float
+        Share of the movies in which the specimen turns and tilts.
+    turning_deg, tilt_deg : float
+        How far it turns from first to last frame, and how far it tilts (standard deviation), at most.
     wander_nm : float
-        How far the defocus wanders in HRTEM, as a standard deviation from first to last frame.
+        Standard deviation of the defocus, at most (HRTEM).
     beam : float
-        How much the beam's current changes, as a share.
+        Standard deviation of the beam's slow changes, as a share, at most.
+    dropped_share, dropped : float
+        Share of the movies that lack frames, and the share of the frames that are missing then.
     """
 
     frames: int = Field(ge=2, le=10_000)
@@ -118,11 +124,15 @@ class MotionRecipe(Record):
     drift_px: LogRange = (0.02, 1.0)
     walks: tuple[Walk, ...] = Field(default=("steady", "random walk", "jumps"), min_length=1)
     events_share: Share = 0.5
-    events: LogRange = (0.005, 0.1)
+    events: LogRange = (0.002, 0.05)
+    lifetime: LogRange = (2.0, 12.0)
     turning_share: Share = 0.2
     turning_deg: float = Field(default=2.0, ge=0, le=45)
+    tilt_deg: float = Field(default=0.3, ge=0, le=10)
     wander_nm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    beam: Share = 0.1
+    beam: Share = 0.05
+    dropped_share: Share = 0.1
+    dropped: float = Field(default=0.1, ge=0, le=0.9)
 
 
 class SplitRecipe(Record):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.protocol.simulation import MotionRecipe, SceneRecipe, SimulateRecipe
+from core.protocol.simulation import SceneRecipe, SimulateRecipe
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
-from core.simulation.recording import Detectors, View, record
+from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
 from core.simulation.scenes import Scene, draw_scene
 
 VERSION = "1"
@@ -46,13 +46,13 @@ class Structure:
         low, high = np.log(self.recipe.dose)
         dose = float(np.exp(rng.uniform(low, high)))
         chosen = View(dose, bool(rng.uniform() < self.recipe.counted))
-        item = make_item(self.scene, chosen, self.recipe.motion, rng, Detectors.training())
+        item = record(self.scene, chosen, self.recipe.motion, rng, TRAINING_INSTRUMENTS)
         return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
 
     def clean_item(self, view: int) -> Item:
         """The same without a detector: clean frames with mean 1."""
         rng = np.random.default_rng([self.recipe.seed, self.index, view + 1])
-        item = make_item(self.scene, View(1.0, True), None, rng, Detectors.training())
+        item = record(self.scene, View(1.0, True), None, rng, TRAINING_INSTRUMENTS)
         return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
 
 
@@ -77,11 +77,3 @@ def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:
         particles=scene.particles or palette.particles,
         supports=scene.supports or palette.supports,
     )
-
-
-def make_item(
-    scene: Scene, view: View, motion: MotionRecipe | None, rng: np.random.Generator, detectors: Detectors
-) -> Item:
-    """Image a scene and record it."""
-    shot = scene.shoot(rng, motion)
-    return record(scene, shot, view, motion, rng, detectors)

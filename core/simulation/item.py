@@ -44,6 +44,8 @@ class Item:
         From one frame to the next.
     shifts : float64 (T, 2)
         Where the picture lies, rows and columns in px: ``frame(y, x) = picture(y - shift_y, x - shift_x)``.
+    times_s : tuple of float
+        Of each frame; where frames were lost, there are gaps. Empty: one frame each `interval_s`.
     frame_columns : tuple
         The true columns of each frame (`core.simulation.truth.Columns`); empty where there are none to be seen.
     settings : dict
@@ -64,6 +66,7 @@ class Item:
     dose: float
     interval_s: float
     shifts: NDArray[np.float64]
+    times_s: tuple[float, ...] = ()
     frame_columns: tuple[Any, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
 from core.simulation.errors import SimulationError
-from core.simulation.scenes import detector_names, kinds_of, particle_names, support_names
+from core.simulation.materials import TRAINING
+from core.simulation.recording import TRAINING_INSTRUMENTS
+from core.simulation.scenes import kinds_of
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -71,9 +73,9 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str) -> str:
 def _check_names(scene: SceneRecipe, number: int, path: str) -> None:
     known = {
         "kinds": (scene.kinds, kinds_of(scene.modality)),
-        "particles": (scene.particles, particle_names()),
-        "supports": (scene.supports, support_names()),
-        "detectors": (scene.detectors, detector_names(scene.modality)),
+        "particles": (scene.particles, TRAINING.particles),
+        "supports": (scene.supports, TRAINING.supports),
+        "detectors": (scene.detectors, TRAINING_INSTRUMENTS.names(scene.modality)),
     }
     for key, (given, allowed) in known.items():
         strange = [name for name in given if name not in allowed]

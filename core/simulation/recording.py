@@ -1,4 +1,6 @@
-"""From a shot to an item: the dose, the detector, and the truth in the frame's own geometry."""
+"""From a scene to an item: a scan and a detector are drawn, the dose is set, and the truth kept in the frame's own
+geometry.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +13,26 @@ from core.protocol.simulation import MotionRecipe
 from core.simulation.detectors.camera import Camera
 from core.simulation.detectors.presets import BENCHMARK_DETECTORS, IDEAL_COUNTER, TRAINING_DETECTORS
 from core.simulation.item import Item
-from core.simulation.scenes import Scene, Shot
+from core.simulation.scan.presets import BENCHMARK_SCANS, TRAINING_SCANS
+from core.simulation.scan.scan import Scan
+from core.simulation.scenes import Scene
 
-_FAMILY = {"HRTEM": "TEM", "TEM": "TEM", "HAADF": "STEM", "ABF": "STEM", "SEM": "SEM"}
+SCANNED = frozenset({"HAADF", "ABF", "SEM"})
 _STILL_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Detectors:
-    """The detectors that may be used, by name."""
+class Instruments:
+    """Detectors and scans that may be used, by name."""
 
     cameras: Mapping[str, Camera]
-
-    @classmethod
-    def training(cls) -> Detectors:
-        """Those that training may use."""
-        return cls(TRAINING_DETECTORS)
-
-    @classmethod
-    def benchmark(cls) -> Detectors:
-        """Those kept for the benchmark."""
-        return cls(BENCHMARK_DETECTORS)
+    scans: Mapping[str, Scan]
 
     def names(self, modality: str) -> tuple[str, ...]:
-        """Names of those that fit a modality."""
-        return tuple(name for name, camera in self.cameras.items() if camera.family == _FAMILY[modality])
+        """Names of the detectors that fit a modality."""
+        return tuple(name for name, camera in self.cameras.items() if modality in camera.modalities)
 
-    def draw(self, rng: np.random.Generator, scene: Scene, counted: bool) -> Camera:
+    def draw_camera(self, rng: np.random.Generator, scene: Scene, counted: bool) -> Camera:
         """Draw a detector that counts ideally, or one that does not."""
         named = scene.recipe.detectors or self.names(scene.recipe.modality)
         fitting = [self.cameras[name] for name in named if self.cameras[name].counts == counted]
@@ -45,6 +40,15 @@ class Detectors:
             fitting = [IDEAL_COUNTER, *fitting]
         chosen = fitting[int(rng.integers(len(fitting)))] if fitting else IDEAL_COUNTER
         return chosen.numbered(int(rng.integers(1, 2**31)))
+
+    def draw_scan(self, rng: np.random.Generator, scene: Scene, counted: bool) -> Scan | None:
+        """Draw a scan; ideal counts are scanned ideally, and a TEM does not scan."""
+        name = str(rng.choice(list(self.scans)))
+        return self.scans[name] if scene.recipe.modality in SCANNED and not counted else None
+
+
+TRAINING_INSTRUMENTS = Instruments(TRAINING_DETECTORS, TRAINING_SCANS)
+BENCHMARK_INSTRUMENTS = Instruments(BENCHMARK_DETECTORS, BENCHMARK_SCANS)
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,16 @@ class View:
 
 
 def record(
-    scene: Scene, shot: Shot, view: View, motion: MotionRecipe | None, rng: np.random.Generator, detectors: Detectors
+    scene: Scene, view: View, motion: MotionRecipe | None, rng: np.random.Generator, instruments: Instruments
 ) -> Item:
-    """Record a shot with a detector drawn for it."""
-    camera = detectors.draw(rng, scene, view.counted)
-    frames = np.clip(shot.frames, 0.0, None)
-    frames *= view.dose / max(float(frames.mean()), 1e-12)
+    """Shoot a scene and record it; the caller gives the item its name and seed."""
+    camera = instruments.draw_camera(rng, scene, view.counted)
+    scan = instruments.draw_scan(rng, scene, view.counted)
+    shot = scene.shoot(rng, motion, scan)
+    frames = shot.frames * (view.dose / max(float(shot.frames.mean()), 1e-12))
     exposure = camera.expose(frames, rng)
     clean = exposure.expected.astype(np.float32)
+    interval = _STILL_INTERVAL_S if motion is None else motion.interval_s
     return Item(
         name="",
         seed=0,
@@ -85,8 +91,21 @@ def record(
         counts=camera.counts,
         pixel_nm=scene.pixel / 10,
         dose=float(clean.mean()),
-        interval_s=_STILL_INTERVAL_S if motion is None else motion.interval_s,
-        shifts=shot.shifts,
+        interval_s=interval,
+        shifts=shot.course.shifts,
+        times_s=_times(shot.course.times, interval),
         frame_columns=shot.columns,
-        settings={"detector": camera.name, **scene.settings, **shot.settings},
+        settings={
+            "detector": camera.name,
+            "detector_settings": camera.settings,
+            "scan": None if scan is None else scan.settings,
+            **scene.settings,
+            **shot.settings,
+        },
     )
+
+
+def _times(times: np.ndarray, interval: float) -> tuple[float, ...]:
+    """Times in seconds where frames were lost; empty where none was."""
+    even = len(times) < 2 or bool((np.diff(times) == 1).all())
+    return () if even else tuple(float(t) * interval for t in times)
