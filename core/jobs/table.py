@@ -18,6 +18,7 @@ from core.protocol.denoise import (
 )
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
 from core.protocol.thin import ThinRequest, ThinResult
 
 Request = (
@@ -29,6 +30,8 @@ Request = (
     | DetectorRequest
     | RerunRequest
     | ThinRequest
+    | SimulateRequest
+    | BenchmarkRequest
 )
 Result = (
     DenoiseResult
@@ -39,6 +42,7 @@ Result = (
     | DetectorResult
     | RerunResult
     | ThinResult
+    | SimulateResult
 )
 
 
@@ -58,7 +62,13 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         return rerun.run(request, store, context)
     if isinstance(request, ThinRequest):
         return thin.run(request, context)
-    # Training brings the simulation along, which nothing else needs.
+    # These bring the simulation along, which nothing else needs.
+    if isinstance(request, SimulateRequest | BenchmarkRequest):
+        from core.jobs import simulate
+
+        if isinstance(request, SimulateRequest):
+            return simulate.run_simulate(request, context)
+        return simulate.run_benchmark(request, context)
     from core.jobs import train
 
     return train.run(request, store, context)

@@ -23,6 +23,7 @@ from core.protocol.denoise import (
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
 from core.protocol.thin import ThinRequest, ThinResult
 
 HEARTBEAT_S = 2.0
@@ -36,7 +37,9 @@ JobRequest = Annotated[
     | ExportRequest
     | DetectorRequest
     | RerunRequest
-    | ThinRequest,
+    | ThinRequest
+    | SimulateRequest
+    | BenchmarkRequest,
     Field(discriminator="kind"),
 ]
 JobResult = Annotated[
@@ -47,7 +50,8 @@ JobResult = Annotated[
     | ExportResult
     | DetectorResult
     | RerunResult
-    | ThinResult,
+    | ThinResult
+    | SimulateResult,
     Field(discriminator="kind"),
 ]
 
