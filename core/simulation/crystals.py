@@ -15,12 +15,23 @@ _QUARTERS = tuple((a, b, c) for a in (0.25, 0.75) for b in (0.25, 0.75) for c in
 
 @dataclass(frozen=True)
 class Crystal:
-    """A unit cell: lattice vectors as rows (angstrom), and for each atom its element and fractional position."""
+    """A unit cell: lattice vectors as rows (angstrom), and for each atom its element and fractional position.
+
+    Attributes
+    ----------
+    chances
+        Empty where every site is full. Else for each atom the place that it competes for, and the part of [0, 1) in
+        which the draw of that place must fall for the atom to be there.
+    seed
+        Of these draws: each cell of the crystal has its own, the same wherever it is cut.
+    """
 
     name: str
     cell: tuple[tuple[float, float, float], ...]
     elements: tuple[str, ...]
     positions: tuple[tuple[float, float, float], ...]
+    chances: tuple[tuple[int, float, float], ...] = ()
+    seed: int = 0
 
 
 def _cubic(name: str, a: float, atoms: list[tuple[str, tuple[tuple[float, float, float], ...]]]) -> Crystal:
@@ -135,11 +146,36 @@ def fill(crystal: Crystal, rotation: Array, radius: float, half_height: float) -
     fractional = np.linalg.inv(cell @ rotation.T)
     reach = radius * np.hypot(fractional[0], fractional[1]) + half_height * np.abs(fractional[2])
     axes = [np.arange(-n, n + 1) for n in np.ceil(reach).astype(int) + 1]
-    corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3) @ cell @ rotation.T
+    numbers = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    corners = numbers @ cell @ rotation.T
     margin = float(np.linalg.norm(cell.sum(0)))
     near = (np.hypot(corners[:, 0], corners[:, 1]) < radius + margin) & (np.abs(corners[:, 2]) < half_height + margin)
     basis = np.asarray(crystal.positions) @ cell @ rotation.T
     atoms = (corners[near][:, None] + basis[None]).reshape(-1, 3)
     elements = np.tile(np.asarray(crystal.elements), int(near.sum()))
     inside = (np.hypot(atoms[:, 0], atoms[:, 1]) <= radius) & (np.abs(atoms[:, 2]) <= half_height)
+    if crystal.chances:
+        inside &= _occupied(crystal, numbers[near]).reshape(-1)
     return atoms[inside], elements[inside]
+
+
+def _occupied(crystal: Crystal, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Draw which atoms of the cells with these numbers (n, 3) are there (n, atoms): a hash of cell, place and seed."""
+    groups = np.array([group for group, _, _ in crystal.chances], np.uint64)
+    low = np.array([low for _, low, _ in crystal.chances])
+    high = np.array([high for _, _, high in crystal.chances])
+    cells = numbers.astype(np.int64).view(np.uint64).reshape(-1, 3)
+    with np.errstate(over="ignore"):
+        mixed = np.full((len(cells), 1), crystal.seed, np.uint64)
+        for part in (cells[:, 0:1], cells[:, 1:2], cells[:, 2:3], groups[None]):
+            mixed = _mixed(mixed ^ _mixed(part))
+    draw = (mixed >> np.uint64(11)).astype(float) / 2.0**53
+    return np.asarray((draw >= low) & (draw < high))
+
+
+def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return splitmix64 of each number (G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014)."""
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

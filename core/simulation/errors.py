@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from core.protocol.base import ErrorInfo
 
 
@@ -16,7 +18,7 @@ class SimulationError(ValueError):
         return self.info.sentence()
 
     @classmethod
-    def about(cls, what: str, advice: str = "", path: str | None = None, code: str = "bad-request") -> SimulationError:
+    def about(cls, what: str, advice: str = "", path: str | None = None, code: str = "bad-request") -> Self:
         """Make the error from one sentence of what happened and one of what to do."""
         return cls(ErrorInfo(code=code, what=what, path=path, advice=advice))
 
@@ -27,3 +29,7 @@ class SpecimenError(SimulationError):
 
 class CrystalFileError(SimulationError):
     """A CIF that holds no crystal that can be built as it stands."""
+
+
+class OpticsError(SimulationError):
+    """Imaging conditions that no microscope can have, or that a wave is sampled too coarsely for."""

@@ -192,7 +192,7 @@ TRAINING = Palette(
         Glass("a-Si", ("Si",), (1.0,), 0.0496, 2.20),
     ),
     shapes=("random facets", "truncated octahedron", "cube", "sphere", "rod"),
-    defects=("none", "point defects", "tilt boundary", "twin boundary"),
+    defects=("tilt boundary", "twin boundary"),
     biological=("globule", "filament", "membrane"),
     surfaces=("particles", "grains", "pores", "rough film"),
 )
@@ -214,7 +214,7 @@ BENCHMARK = Palette(
         Glass("a-Ge", ("Ge",), (1.0,), 0.0436, 2.35),
     ),
     shapes=("Wulff", "icosahedron", "decahedron", "cuboctahedron", "octahedron", "tetrahedron", "plate", "wire"),
-    defects=("edge dislocation", "screw dislocation", "stacking fault", "antiphase boundary", "twist boundary"),
+    defects=("edge dislocation", "mixed dislocation", "stacking fault", "antiphase boundary", "twist boundary"),
     biological=("capsid", "barrel", "microtubule", "vesicle", "complex"),
     surfaces=("fracture", "fibres", "steps", "crystallites", "islands"),
 )

@@ -28,6 +28,10 @@ class Atoms:
         """Return the atoms that a mask (n,) keeps."""
         return Atoms(self.positions[keep], self.elements[keep])
 
+    def where_first(self, count: int) -> Atoms:
+        """Return the first `count` atoms."""
+        return Atoms(self.positions[:count], self.elements[:count])
+
     def moved(self, by: Array) -> Atoms:
         """Return the atoms moved by a vector (3,) or by one for each (n, 3)."""
         return Atoms(self.positions + by, self.elements)

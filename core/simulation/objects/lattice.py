@@ -35,6 +35,15 @@ def plane_normal(crystal: Crystal, plane: Index) -> tuple[Array, float]:
     return wave / length, 1 / length
 
 
+def step_height(crystal: Crystal, plane: Index) -> float:
+    """Return the height of a step on a plane: its spacing, or the part of it at which its atom layers repeat."""
+    spacing = plane_normal(crystal, plane)[1]
+    inside = np.asarray(crystal.positions) @ np.asarray(crystal.cell) @ np.linalg.inv(index_cell(crystal))
+    heights = np.unique(np.round(inside @ np.asarray(plane, float), 3) % 1.0)
+    gaps = np.diff(np.append(heights, heights[0] + 1))
+    return spacing / len(heights) if np.ptp(gaps) < 0.01 else spacing
+
+
 @functools.lru_cache(maxsize=64)
 def _lattice_symmetry(cell_bytes: bytes) -> Array:
     """Return the integer matrices (n, 3, 3) that turn the lattice into itself: those that keep its metric."""
@@ -55,7 +64,7 @@ def family(crystal: Crystal, plane: Index) -> list[Index]:
 
 
 def planes_along(crystal: Crystal, zone: Index, largest: int = 2) -> list[Index]:
-    """Return the low-index planes that hold the zone axis (hu + kv + lw = 0), widest spacing first."""
+    """Return the low-index planes that hold the zone axis (hu + kv + lw = 0), those with the highest steps first."""
     # Zone axes are given in the crystal's own cell; the planes in the cell of indices.
     direction = np.asarray(zone, float) @ np.asarray(crystal.cell)
     local = direction @ np.linalg.inv(index_cell(crystal))
@@ -64,7 +73,7 @@ def planes_along(crystal: Crystal, zone: Index, largest: int = 2) -> list[Index]
     for plane in itertools.product(span, span, span):
         if not any(plane) or math.gcd(*plane) != 1 or abs(np.dot(plane, local)) > 1e-6:
             continue
-        found.append((-plane_normal(crystal, plane)[1], plane))
+        found.append((-round(step_height(crystal, plane), 6), plane))
     return [plane for _, plane in sorted(found)]
 
 
@@ -116,16 +125,19 @@ def grown(crystal: Crystal, rotation: Array, radius: float, half_height: float, 
 @functools.lru_cache(maxsize=128)
 def bond_vectors(crystal: Crystal, slack: float = 1.15) -> Array:
     """Return every bond of one cell's atoms (n, 3), angstrom: pairs within `slack` times each one's nearest."""
+    from scipy.spatial import cKDTree
+
     cell = np.asarray(crystal.cell, float)
     here = np.asarray(crystal.positions, float) @ cell
-    shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)), float) @ cell
-    out = []
-    for atom in here:
-        apart = (here[None] + shifts[:, None]).reshape(-1, 3) - atom
-        length = np.linalg.norm(apart, axis=1)
-        nearest = length[length > 0.1].min()
-        out.append(apart[(length > 0.1) & (length < slack * nearest)])
-    return np.concatenate(out)
+    reach = max(1, math.ceil(4.0 / float(np.linalg.norm(cell, axis=1).min())))
+    span = range(-reach, reach + 1)
+    shifts = np.array(list(itertools.product(span, span, span)), float) @ cell
+    every = (here[None] + shifts[:, None]).reshape(-1, 3)
+    # Sites that exclude one another (partial occupancy) are no bonds.
+    length, index = cKDTree(every).query(here, k=min(25, len(every)))
+    bonds = np.where(length > 0.6, length, np.inf)
+    chosen = bonds < slack * bonds.min(1, keepdims=True)
+    return np.asarray((every[index] - here[:, None])[chosen])
 
 
 def bond_length(crystal: Crystal) -> float:

@@ -20,8 +20,8 @@ from core.simulation.objects.atoms import (
     require,
     require_fit,
 )
-from core.simulation.objects.lattice import Index, bond_length, grown, orientation, plane_normal
-from core.simulation.objects.shapes import TWINS, Facets, decahedron, facets, icosahedron, step_height
+from core.simulation.objects.lattice import Index, bond_length, grown, orientation, plane_normal, step_height
+from core.simulation.objects.shapes import TWINS, Facets, decahedron, facets, icosahedron
 from core.simulation.specimens import Specimen
 
 _CONTACT = 2.1  # angstrom between the last layer of a support and the first of a particle (Pt-O, Au-O: 2.0-2.3)

@@ -15,7 +15,15 @@ import numpy as np
 
 from core.simulation.crystals import Array, Crystal
 from core.simulation.objects.atoms import Atoms, require, without_close_pairs
-from core.simulation.objects.lattice import Index, bond_length, family, index_cell, plane_normal, surface_energy
+from core.simulation.objects.lattice import (
+    Index,
+    bond_length,
+    family,
+    index_cell,
+    plane_normal,
+    step_height,
+    surface_energy,
+)
 
 
 @dataclass(frozen=True)
@@ -74,15 +82,6 @@ def _kindred(crystal: Crystal, plane: Index) -> list[Index]:
     signs = itertools.product((-1, 1), repeat=3)
     turned = {(h * a, k * b, m * c) for a, b, c in signs for h, k, m in itertools.permutations(plane)}
     return sorted(turned)
-
-
-def step_height(crystal: Crystal, plane: Index) -> float:
-    """Return the height of a step on a plane: its spacing, or the part of it at which its atom layers repeat."""
-    spacing = plane_normal(crystal, plane)[1]
-    inside = np.asarray(crystal.positions) @ np.asarray(crystal.cell) @ np.linalg.inv(index_cell(crystal))
-    heights = np.unique(np.round(inside @ np.asarray(plane, float), 3) % 1.0)
-    gaps = np.diff(np.append(heights, heights[0] + 1))
-    return spacing / len(heights) if np.ptp(gaps) < 0.01 else spacing
 
 
 def is_hexagonal(crystal: Crystal) -> bool:
