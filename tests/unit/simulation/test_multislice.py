@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from core.simulation.crystals import CATALOGUE, ZONES, fill, zone_rotation
+from core.simulation.errors import OpticsError
 from core.simulation.imaging import Optics, image
-from core.simulation.multislice import exit_wave, interaction, wavelength
+from core.simulation.multislice import exit_wave, exit_waves, interaction, wave_size, wavelength
 
 
 def test_the_wavelength_and_interaction_constant_are_the_tabulated_ones() -> None:
@@ -64,3 +65,60 @@ def test_no_two_atoms_of_a_crystal_are_closer_than_a_bond(name: str) -> None:
         distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
         np.fill_diagonal(distances, np.inf)
         assert 1.3 < distances.min() < 3.6
+
+
+def test_the_wave_is_that_of_much_finer_slices_and_grids() -> None:
+    positions, elements = _gold(24.0)
+    coarse = exit_wave(positions, elements, 24.0, 240, 300.0)
+    fine = exit_wave(positions, elements, 24.0, 400, 300.0, slice_thickness=0.25)
+    for defocus in (-60.0, 20.0, 60.0):
+        images = [image(wave, 24.0, Optics(defocus=defocus), 160) for wave in (coarse, fine)]
+        assert np.corrcoef([each.flatten().numpy() for each in images])[0, 1] > 0.999
+
+
+def test_waves_at_several_thicknesses_are_those_of_thinner_specimens() -> None:
+    positions, elements = _gold(24.0)
+    depth = positions[:, 2] - positions[:, 2].min()
+    waves = list(exit_waves(positions, elements, 24.0, 160, 300.0, [float(depth.max()) / 2, float(depth.max())]))
+    torch.testing.assert_close(waves[1], exit_wave(positions, elements, 24.0, 160, 300.0), atol=0.05, rtol=1e-3)
+    thin = depth <= depth.max() / 2
+    alone = exit_wave(positions[thin], elements[thin], 24.0, 160, 300.0)
+    missing = float(depth.max() / 2 - depth[thin].max())
+    focused = [image(waves[0], 24.0, Optics(), 96), image(alone, 24.0, Optics(defocus=60.0 + missing), 96)]
+    torch.testing.assert_close(focused[0], focused[1], atol=2e-3, rtol=0)
+
+
+def test_a_tilt_moves_deep_atoms_sideways() -> None:
+    positions = np.array([[10.0, 10.0, -20.0], [10.0, 10.0, 20.0]])
+    tilted = exit_wave(positions, np.array(["Au", "Au"]), 20.0, 160, 300.0, tilt=(0.05, 0.0))
+    moved = positions + np.outer(positions[:, 2], [np.tan(0.05), 0, 0])
+    torch.testing.assert_close(tilted, exit_wave(moved, np.array(["Au", "Au"]), 20.0, 160, 300.0), atol=0.1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [{"kilovolt": 0.0}, {"box": -1.0}, {"size": 2}, {"debye_waller": -0.1}])
+def test_impossible_waves_are_refused(wrong: dict[str, float]) -> None:
+    good = {"positions": np.zeros((1, 3)), "elements": np.array(["C"]), "box": 10.0, "size": 32, "kilovolt": 300.0}
+    with pytest.raises(OpticsError, match="can't be"):
+        exit_wave(**{**good, **wrong})
+
+
+def test_atoms_without_a_finite_place_and_huge_tilts_are_refused() -> None:
+    with pytest.raises(OpticsError, match="finite"):
+        exit_wave(np.full((1, 3), np.nan), np.array(["C"]), 10.0, 32, 300.0)
+    with pytest.raises(OpticsError, match="tilt"):
+        exit_wave(np.zeros((1, 3)), np.array(["C"]), 10.0, 32, 300.0, tilt=(1.0, 0.0))
+
+
+@pytest.mark.parametrize(("box", "image_size"), [(51.2, 512), (20.0, 64), (150.0, 512)])
+def test_the_waves_grid_is_fine_enough_and_not_wasteful(box: float, image_size: int) -> None:
+    size = wave_size(box, image_size)
+    assert size >= image_size
+    assert box / size <= 0.1
+    assert size <= 1.3 * max(image_size, box / 0.1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_gives_the_wave_of_the_processor() -> None:
+    positions, elements = _gold(24.0)
+    there = exit_wave(positions, elements, 24.0, 160, 300.0, device=torch.device("cuda")).cpu()
+    torch.testing.assert_close(there, exit_wave(positions, elements, 24.0, 160, 300.0), atol=0.1, rtol=1e-3)
