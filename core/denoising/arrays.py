@@ -61,6 +61,11 @@ class ArrayMovie:
         return int(self.electrons.shape[2])
 
     @property
+    def segments(self) -> tuple[tuple[int, int], ...]:
+        """All frames belong together."""
+        return ((0, self.frames),)
+
+    @property
     def scale(self) -> IntensityScale:
         """Electrons are electrons."""
         return IntensityScale(gain=1.0, source="typed")

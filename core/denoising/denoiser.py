@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.denoising.context import RunContext
-from core.protocol.denoise import IntensityScale
+from core.protocol.denoise import IntensityScale, Notice
 from core.protocol.movie import MovieMeta
 
 Frames = npt.NDArray[np.float32]
@@ -75,11 +75,14 @@ class State:
         run is resumed or repeated, so that it makes the same choices.
     data : object
         Whatever else the method keeps (noise parameters, drift, a tuned filter, a basis of the whole movie).
+    notices : tuple of Notice
+        What the user should know of these choices.
     """
 
     geometry: Geometry
     parameters: dict[str, Any] = field(default_factory=dict)
     data: object = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,10 @@ class ElectronMovie(Protocol):
     @property
     def width(self) -> int:
         """Columns of a whole frame."""
+
+    @property
+    def segments(self) -> tuple[tuple[int, int], ...]:
+        """Frames of the result (start, stop) that belong together: nothing crosses a border."""
 
     @property
     def scale(self) -> IntensityScale:

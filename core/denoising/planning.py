@@ -68,6 +68,7 @@ def prepare(
     denoiser = method.make(device, precision)
     _refuse_unmet_needs(denoiser, movie)
     state = denoiser.prepare(movie, context, None if given is None else given.parameters)
+    notices += state.notices
     if given is not None:
         return Prepared(given, method, denoiser, state), tuple(notices)
     budget = tile_budget(device.kind, free_bytes(device))

@@ -143,6 +143,11 @@ class RequestMovie:
         return self.meta.width
 
     @property
+    def segments(self) -> tuple[tuple[int, int], ...]:
+        """Frames of the result (start, stop) that belong together."""
+        return self.selection.segments
+
+    @property
     def scale(self) -> IntensityScale:
         """How stored values became electrons."""
         return self._scale

@@ -63,6 +63,18 @@ def _nl_means() -> Denoiser:
     return NlMeansDenoiser()
 
 
+def _frame_average() -> Denoiser:
+    from core.denoising.methods.frame_average import FrameAverageDenoiser
+
+    return FrameAverageDenoiser()
+
+
+def _space_time_gaussian() -> Denoiser:
+    from core.denoising.methods.space_time_gaussian import SpaceTimeGaussianDenoiser
+
+    return SpaceTimeGaussianDenoiser()
+
+
 CLASSICAL: dict[str, Classical] = {
     one.name: one
     for one in (
@@ -71,5 +83,7 @@ CLASSICAL: dict[str, Classical] = {
         Classical("wavelets", "1", "wavelet thresholding on summed px, frame by frame", _wavelets),
         Classical("tv", "1", "total variation on summed px, frame by frame", _total_variation),
         Classical("nl-means", "1", "non-local means on summed px, frame by frame", _nl_means),
+        Classical("frame-average", "1", "mean of neighbouring frames along the drift", _frame_average),
+        Classical("space-time-gaussian", "1", "Gaussian in space and time along the drift", _space_time_gaussian),
     )
 }

@@ -1,0 +1,279 @@
+"""How the picture drifts where electrons are few: matched to the mean of the others, smoothed by likely motion.
+
+Three steps, all in Fourier space. (1) Coefficients that agree from one frame to the next are picked: |<Y_(t+1) Y_t*>|
+over the frames is the signal's power, whatever the noise's colour, and drift only turns its phase. (2) Each frame is
+held against the mean of the others, every coefficient weighted by signal over noise (the matched filter: the maximum
+of the likelihood); the curvature there is the Fisher information, so each shift comes with its error. (3) The shifts
+are smoothed by a Kalman filter and Rauch-Tung-Striebel smoother (Rauch, Tung, Striebel, AIAA J. 3, 1965) for a
+position and a velocity that both walk at random; how fast they walk is chosen by the likelihood of the innovations.
+At 0.5 e/px one frame's own shift is uncertain by a third of a px or more, the smoothed path by a tenth.
+
+Only a translation, the same for the whole frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from core.motion.path_smoothing import smooth_path
+
+Image = npt.NDArray[np.float32]
+Shifts = npt.NDArray[np.float64]
+_Complex = npt.NDArray[np.complex64]
+
+LEAST_FRAMES = 4
+_LEAST_SIDE = 16
+# Coefficients kept at most, fewest that say something, and how far one must rise above its scatter.
+_MOST, _FEWEST, _RISE = 4000, 6, 3.0
+# Coarsest detail that counts, in periods a frame: what is slower is background, and the taper's own.
+_SLOWEST = 3.0
+_TAPER = 0.2
+_SEARCH_PX, _SEARCH_SHARE = 8.0, 0.06
+_ROUNDS = 4
+_SETTLED = 0.01
+# What all frames show must be this share of each direction.
+_LEAST_SHARE = 0.5
+_NEWTON = 3
+_CERTAIN_PX, _CERTAIN_RISE = 0.5, 6.0
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Where the picture lies in each frame.
+
+    Attributes
+    ----------
+    shifts : float64 (frames, 2)
+        Rows and columns in px, the first frame at 0: ``frame(y, x) = picture(y - shift_y, x - shift_x)``.
+    error : float
+        Standard error of a shift relative to frames nearby, in px; infinite if nothing could be followed.
+    certain : bool
+        Whether it may be relied on; if not, the shifts are the best guess.
+    """
+
+    shifts: Shifts
+    error: float
+    certain: bool
+
+    @property
+    def speed(self) -> float:
+        """Median motion from one frame to the next, in px."""
+        if len(self.shifts) < 2:
+            return 0.0
+        return float(np.median(np.hypot(*np.diff(self.shifts, axis=0).T)))
+
+    def times(self, factor: float) -> Trajectory:
+        """The same in smaller px."""
+        error = self.error * factor
+        return Trajectory(self.shifts * factor, error, self.certain and error < 2 * _CERTAIN_PX)
+
+
+def still(frames: int) -> Trajectory:
+    """A path that says nothing: no motion, not certain."""
+    return Trajectory(np.zeros((frames, 2)), float("inf"), False)
+
+
+def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
+    """Follow the picture through frames (n, h, w), finite, small enough to be kept.
+
+    Camera-fixed pixels must have been taken out: they would speak for no drift. `check` may raise to stop.
+    """
+    if len(frames) < LEAST_FRAMES or min(frames.shape[1:]) < _LEAST_SIDE:
+        return still(len(frames))
+    size = (frames.shape[1], frames.shape[2])
+    picked = _pick(_spectra(frames, check), size)
+    if picked is None:
+        return still(len(frames))
+    rough, _ = _settle(picked, _first_guess(picked, size, check), np.zeros((len(frames), 2)), check)
+    # Seen through a frame that stands still, a picture that moves seems to move less: now the frame moves along.
+    whole = np.rint(rough - rough[0]).astype(int)
+    cut = _cut_along(frames, whole)
+    if cut is None:
+        return Trajectory(rough - rough[0], float("inf"), False)
+    picked = _pick(_spectra(cut, check), (cut.shape[1], cut.shape[2]))
+    if picked is None:
+        return Trajectory(rough - rough[0], float("inf"), False)
+    shifts, deviation = _settle(picked, rough - rough[0], whole.astype(np.float64), check)
+    error = float(np.sqrt(np.median(deviation.sum(axis=1))))
+    rise = _agreement(picked, shifts - whole)
+    return Trajectory(shifts - shifts[0], error, error < _CERTAIN_PX and rise > _CERTAIN_RISE)
+
+
+def _settle(picked: _Picked, shifts: Shifts, cut_at: Shifts, check: Callable[[], None]) -> tuple[Shifts, Shifts]:
+    """Measure and smooth until nothing changes much; returns shifts and variances (frames, 2).
+
+    `cut_at` is where each frame was cut out (frames, 2): the path is smooth, what is left of it in the cuts is not.
+    """
+    deviation = np.zeros_like(shifts)
+    for _ in range(_ROUNDS):
+        before = shifts
+        measured, spread = _measure(picked, shifts - cut_at, check)
+        shifts, deviation = smooth_path(cut_at + measured, spread)
+        if np.abs((shifts - before) - (shifts - before).mean(axis=0)).max() < _SETTLED:
+            break
+    return shifts, deviation
+
+
+def _cut_along(frames: Image, whole: npt.NDArray[np.int64]) -> Image | None:
+    """Cut out of each frame the part that all of them show; None if it is too small to go by."""
+    first = np.maximum(0, -whole.min(axis=0))
+    last = np.array(frames.shape[1:]) - np.maximum(0, whole.max(axis=0))
+    if np.any(last - first < np.maximum(_LEAST_SIDE, _LEAST_SHARE * np.array(frames.shape[1:]))):
+        return None
+    parts = []
+    for frame, (y, x) in zip(frames, whole, strict=True):
+        parts.append(frame[first[0] + y : last[0] + y, first[1] + x : last[1] + x])
+    return np.stack(parts)
+
+
+@dataclass(frozen=True)
+class _Picked:
+    """Fourier coefficients worth looking at.
+
+    Attributes
+    ----------
+    values : complex64 (frames, k)
+        Divided by the noise's deviation.
+    wave : float64 (k, 2)
+        2 pi x frequency, radians a px.
+    index : int (k,)
+        Where they stand in the half spectrum, flattened.
+    signal : float64 (k,)
+        Power of the signal over the noise's in one frame.
+    """
+
+    values: _Complex
+    wave: npt.NDArray[np.float64]
+    index: npt.NDArray[np.intp]
+    signal: npt.NDArray[np.float64]
+
+
+def _spectra(frames: Image, check: Callable[[], None]) -> _Complex:
+    height, width = frames.shape[1:]
+    window = np.outer(_taper(height), _taper(width)).astype(np.float32)
+    out = np.empty((len(frames), height, width // 2 + 1), dtype=np.complex64)
+    for number, frame in enumerate(frames):
+        out[number] = fft.rfft2((frame - frame.mean(dtype=np.float64).astype(np.float32)) * window)
+        check()
+    return out
+
+
+def _taper(length: int) -> npt.NDArray[np.float64]:
+    """A window that is flat but for a fifth at each end."""
+    at = (np.arange(length) + 0.5) / length
+    return np.sin(0.5 * np.pi * np.clip(np.minimum(at, 1 - at) / _TAPER, 0, 1)) ** 2
+
+
+def _pick(spectra: _Complex, size: tuple[int, int]) -> _Picked | None:
+    count = len(spectra)
+    power = np.mean(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
+    coherent = np.zeros(power.shape, dtype=np.complex128)
+    for one, following in itertools.pairwise(spectra):
+        coherent += following * one.conj()
+    signal = np.abs(coherent) / (count - 1)
+    noise = np.maximum(power - signal, 1e-3 * power)
+    rows, columns = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
+    slow = np.hypot(rows * size[0], columns * size[1]) < _SLOWEST
+    # The half spectrum's first and last column hold each coefficient twice; Nyquist has no side to turn to.
+    useless = slow | ((columns == 0) & (rows < 0)) | (np.abs(rows) == 0.5) | (columns == 0.5) | (power <= 0)
+    rise = np.where(useless, 0.0, signal / np.maximum(noise, 1e-300) * np.sqrt(count - 1))
+    order = np.argsort(-rise, axis=None, kind="stable")[:_MOST]
+    order = order[rise.flat[order] > _RISE]
+    if len(order) < _FEWEST:
+        return None
+    wave = 2 * np.pi * np.stack(np.broadcast_arrays(rows, columns), axis=-1).reshape(-1, 2)[order]
+    deviation = np.sqrt(noise.flat[order])
+    values = np.asarray(spectra.reshape(count, -1)[:, order] / deviation.astype(np.float32), dtype=np.complex64)
+    # What scatter alone would reach is taken off the signal.
+    strength = np.sqrt(np.square(signal.flat[order] / noise.flat[order]) - 1 / (count - 1))
+    return _Picked(values, wave, order, strength)
+
+
+def _turned(picked: _Picked, values: _Complex, shift: Shifts) -> _Complex:
+    """Move coefficients (k,) back by a shift."""
+    return np.asarray(values * np.exp(1j * (picked.wave @ shift)), dtype=np.complex64)
+
+
+def _first_guess(picked: _Picked, size: tuple[int, int], check: Callable[[], None]) -> Shifts:
+    """Follow the picture from frame to frame, against the mean of those before."""
+    shifts = np.zeros((len(picked.values), 2))
+    memory = picked.values[0].copy()
+    weight, step = 1.0, np.zeros(2)
+    reach = [max(_SEARCH_PX, _SEARCH_SHARE * length) for length in size]
+    grid = np.zeros(size[0] * (size[1] // 2 + 1), dtype=np.complex64)
+    for number in range(1, len(shifts)):
+        trust = (weight * picked.signal / (1 + weight * picked.signal)).astype(np.float32)
+        product = picked.values[number] * (memory / np.float32(weight)).conj() * trust
+        grid[picked.index] = product
+        near = shifts[number - 1] + step
+        guess = _highest(grid.reshape(size[0], -1), near, reach, size)
+        shifts[number], _ = _newton(picked.wave, product, guess)
+        step = 0.8 * step + 0.2 * (shifts[number] - shifts[number - 1])
+        # Those long past fade: the specimen changes.
+        memory = np.complex64(0.9) * memory + _turned(picked, picked.values[number], shifts[number])
+        weight = 0.9 * weight + 1
+        check()
+    return shifts
+
+
+def _highest(product: _Complex, near: Shifts, reach: list[float], size: tuple[int, int]) -> Shifts:
+    """Return the whole-px shift with the highest correlation, those far from `near` counting less."""
+    correlation = fft.irfft2(product, s=size)
+    axes = [
+        (np.arange(length) - centre + length / 2) % length - length / 2
+        for length, centre in zip(size, near, strict=True)
+    ]
+    weight = [np.exp2(-np.square(axis / far)) for axis, far in zip(axes, reach, strict=True)]
+    weighted = np.where(correlation > 0, correlation * np.outer(*weight), correlation)
+    row, column = np.unravel_index(int(np.argmax(weighted)), size)
+    return np.array([near[0] + axes[0][row], near[1] + axes[1][column]])
+
+
+def _newton(wave: npt.NDArray[np.float64], product: _Complex, shift: Shifts) -> tuple[Shifts, npt.NDArray[np.float64]]:
+    """Climb to the top of Re sum(product exp(i q shift)); returns the shift and the curvature (2, 2) there."""
+    shift = shift.copy()
+    least = 1e-3 * float(np.sum(np.abs(product) * np.square(wave).sum(axis=1))) + 1e-12
+    bend = np.eye(2) * least
+    for _ in range(_NEWTON):
+        turned = product * np.exp(1j * (wave @ shift))
+        slope = -(turned.imag @ wave)
+        bend = (wave * turned.real[:, None]).T @ wave
+        values, vectors = np.linalg.eigh(bend)
+        # Where the top is not round (or this is no top) the step is held back.
+        bend = (vectors * np.maximum(values, least)) @ vectors.T
+        shift += np.clip(np.linalg.solve(bend, slope), -0.7, 0.7)
+    return shift, bend
+
+
+def _others(picked: _Picked, shifts: Shifts) -> tuple[_Complex, _Complex]:
+    """Return the frames moved back (frames, k), and of each the mean of the others, noise shrunk out of it."""
+    aligned = np.stack([_turned(picked, one, shift) for one, shift in zip(picked.values, shifts, strict=True)])
+    count = len(aligned) - 1
+    mean = (aligned.sum(axis=0)[None] - aligned) / np.float32(count)
+    return aligned, mean * (count * picked.signal / (1 + count * picked.signal)).astype(np.float32)
+
+
+def _measure(picked: _Picked, shifts: Shifts, check: Callable[[], None]) -> tuple[Shifts, npt.NDArray[np.float64]]:
+    """Measure each frame's shift against the others; returns (frames, 2), and the covariance (2, 2) of one."""
+    aligned, mean = _others(picked, shifts)
+    out = np.empty_like(shifts)
+    bends = np.empty((len(shifts), 2, 2))
+    for number, (one, other) in enumerate(zip(aligned, mean, strict=True)):
+        moved, bends[number] = _newton(picked.wave, one * other.conj(), np.zeros(2))
+        out[number] = shifts[number] + moved
+        check()
+    # Noise of unit power is a half in each of the real and the imaginary part.
+    return out, np.linalg.inv(np.mean(bends, axis=0)) / 2
+
+
+def _agreement(picked: _Picked, shifts: Shifts) -> float:
+    """Return how far the frames' correlation with the mean of the others rises above its own scatter."""
+    aligned, mean = _others(picked, shifts)
+    each = np.einsum("tk,tk->t", aligned, mean.conj()).real.astype(np.float64)
+    return float(each.mean() / max(each.std() / np.sqrt(len(each)), 1e-300))
