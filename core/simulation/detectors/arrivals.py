@@ -47,7 +47,7 @@ class CoincidenceCounting(Effect):
     """Counting in many fast sub-frames, where neighbouring electrons of one sub-frame are taken for one.
 
     A frame is the sum of n sub-frames; an electron is an event in a pixel of one of them. An event is lost if the same
-    pixel has one already, or if one of four neighbours on one side (the side is drawn anew every 64 sub-frames) has an
+    pixel has one already, or if one of four neighbours on one side (drawn anew after 64 sub-frames at most) has an
     event of the same sub-frame: touching events are one cluster and count once. So
     E[y] = n p_0 prod_k (1 - p_k) with p = 1 - exp(-electrons / n); the loss is about 4.5 electrons / n, the variance is
     below the mean, and neighbours are anti-correlated: the data are sub-Poisson, as those of fast counting cameras are
@@ -65,23 +65,26 @@ class CoincidenceCounting(Effect):
     def __post_init__(self) -> None:
         require(0 < self.rate < 0.5, f"{self.rate} electrons a px and sub-frame")
 
-    def _words(self, electrons: Array) -> int:
-        """Sub-frames come in words of 64."""
-        return max(1, math.ceil(float(electrons.mean()) / self.rate / _BITS))
+    def _sub_frames(self, electrons: Array) -> tuple[int, int]:
+        """Return into how many words of how many sub-frames (64 at most) a frame is divided."""
+        needed = max(1.0, float(electrons.mean()) / self.rate)
+        words = math.ceil(needed / _BITS)
+        return words, min(_BITS, math.ceil(needed / words))
 
     def __call__(self, electrons: Array, rng: np.random.Generator) -> Array:
         """Draw counts."""
-        words = self._words(electrons)
+        words, bits = self._sub_frames(electrons)
         out = np.zeros(electrons.shape)
         for _ in range(words):
-            events = _throw(rng.poisson(electrons / words), rng)
+            events = _throw(rng.poisson(electrons / words), bits, rng)
             flips = rng.integers(0, 2, 2)
             out += np.bitwise_count(_first_of_clusters(events, int(flips[0]), int(flips[1])))
         return out
 
     def expected(self, electrons: Array) -> Array:
         """Return the mean counts, the mean over the four sides."""
-        sub_frames = self._words(electrons) * _BITS
+        words, bits = self._sub_frames(electrons)
+        sub_frames = words * bits
         chance = -np.expm1(-electrons / sub_frames)
         free = np.pad(1 - chance, [(0, 0)] * (electrons.ndim - 2) + [(1, 1), (1, 1)], constant_values=1.0)
         height, width = electrons.shape[-2:]
@@ -96,14 +99,14 @@ class CoincidenceCounting(Effect):
         return np.asarray(sub_frames * chance * total / 4)
 
 
-def _throw(counts: NDArray[np.int64], rng: np.random.Generator) -> Words:
-    """Give each electron of a pixel one of 64 sub-frames; returns one bit a sub-frame."""
+def _throw(counts: NDArray[np.int64], bits: int, rng: np.random.Generator) -> Words:
+    """Give each electron of a pixel one of `bits` sub-frames; returns one bit a sub-frame."""
     flat = counts.reshape(-1)
     out = np.zeros(flat.shape, dtype=np.uint64)
     places = np.flatnonzero(flat)
     number = 1
     while len(places):
-        out[places] |= np.uint64(1) << rng.integers(0, _BITS, len(places), dtype=np.uint64)
+        out[places] |= np.uint64(1) << rng.integers(0, bits, len(places), dtype=np.uint64)
         places = places[flat[places] > number]
         number += 1
     return out.reshape(counts.shape)

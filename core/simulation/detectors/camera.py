@@ -9,7 +9,7 @@ import numpy as np
 
 from core.simulation.detectors.arrivals import Counting, Efficiency
 from core.simulation.detectors.effect import Array, Effect
-from core.simulation.detectors.storing import Digitise, EightBit, Jpeg, Scale, Stored
+from core.simulation.detectors.storing import Digitise, EightBit, Jpeg, Stored
 from core.simulation.detectors.transfer import Localisation
 
 Family = Literal["TEM", "STEM", "SEM"]
@@ -95,7 +95,7 @@ class Camera:
         signal = start
         for step in self.steps:
             signal = step(signal, rng)
-        values, scale = self.store(signal), self.store.scale
+        values, scale = self.store(signal)
         for conversion in self.conversions:
             values, scale = conversion(values, scale)
         return Exposure(values, self.expected(start), scale.gain, scale.offset)
@@ -111,8 +111,3 @@ class Camera:
             for step in self.steps
         )
         return replace(self, steps=steps)
-
-    @property
-    def scale(self) -> Scale:
-        """Gain and offset before conversions."""
-        return self.store.scale

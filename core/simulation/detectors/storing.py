@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.simulation.detectors.effect import Array, require
 
 Stored = NDArray[Any]
+_BRIGHT = 0.999
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Digitise:
         ``uint8``, ``uint16``, ``int16`` or ``float32``.
     low, high
         Where the converter ends; None: where the dtype does.
+    fill
+        The operator turns the gain down, if need be, until all but the brightest 0.1 % of the px stay below this
+        share of the range above the offset, as is done with scanning detectors; None: the gain is fixed.
     """
 
     gain: float = 1.0
@@ -43,28 +47,30 @@ class Digitise:
     dtype: str = "uint16"
     low: float | None = None
     high: float | None = None
+    fill: float | None = None
 
     def __post_init__(self) -> None:
         require(self.gain > 0, f"a gain of {self.gain}")
+        require(self.fill is None or 0 < self.fill <= 1, f"a filled range of {self.fill}")
         require(self.dtype in {"uint8", "uint16", "int16", "float32"}, f"values of type {self.dtype}")
 
-    @property
-    def scale(self) -> Scale:
-        """Gain and offset."""
-        return Scale(self.gain, self.offset)
-
-    def __call__(self, electrons: Array) -> Stored:
-        """Return the stored values."""
-        values = electrons * self.gain + self.offset
+    def __call__(self, electrons: Array) -> tuple[Stored, Scale]:
+        """Return the stored values, and the gain and offset that hold for them."""
         dtype = np.dtype(self.dtype)
         low, high = self.low, self.high
         if dtype.kind != "f":
-            values = np.rint(values)
             low = float(np.iinfo(dtype).min) if low is None else low
             high = float(np.iinfo(dtype).max) if high is None else high
+        gain = self.gain
+        if self.fill is not None and high is not None:
+            brightest = max(float(np.quantile(electrons, _BRIGHT)), 1e-12)
+            gain = min(gain, self.fill * (high - self.offset) / brightest)
+        values = electrons * gain + self.offset
+        if dtype.kind != "f":
+            values = np.rint(values)
         if low is not None or high is not None:
             values = np.clip(values, low, high)
-        return values.astype(dtype)
+        return values.astype(dtype), Scale(gain, self.offset)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from scipy.special import erf
 from core.simulation.detectors.effect import Array, Effect, require
 
 Profile = tuple[tuple[float, float], ...]
+_NARROWEST = 1e-3
 
 
 def kernel(sigma: float) -> Array:
     """Return half of a Gaussian summed over each px: k_0, k_1, ..; k_0 + 2 (k_1 + ..) = 1. `sigma` is in px."""
-    edges = np.arange(max(2, math.ceil(5 * sigma) + 2)) - 0.5
-    if sigma <= 0:
+    if sigma < _NARROWEST:
         return np.array([1.0])
+    edges = np.arange(max(2, math.ceil(5 * sigma) + 2)) - 0.5
     cumulated = erf(edges / (sigma * math.sqrt(2)))
     half = np.diff(cumulated) / 2
     return np.asarray(half / (half[0] + 2 * half[1:].sum()))
