@@ -27,7 +27,7 @@ _BENCHMARK = (
     Scan(
         "shaken", (RowJitter(0.4, 0.2), MainsSway(0.4, 0.4, 0.23), Flyback(3.0, 25.0, 0.4)), LineBrightness(0.02, 3.0)
     ),
-    Scan("unsteady tip", (RowJitter(0.08, 0.03), Bow(0.7)), LineBrightness(0.05, 4.0)),
+    Scan("unsteady tip", (RowJitter(0.09, 0.025), Bow(0.7)), LineBrightness(0.05, 4.0)),
 )
 
 TRAINING_SCANS: dict[str, Scan] = {scan.name: scan for scan in _TRAINING}
