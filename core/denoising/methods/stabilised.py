@@ -118,7 +118,14 @@ class StabilisedDenoiser(ABC):
             context.check()
             return mean_loss(looks, lambda frames: self.run(frames, {"variance": variance, **choice}))
 
-        return search({"binning": binnings, **self.grid}, {"binning": binnings[len(binnings) // 2], **self.start}, loss)
+        # What is best depends on the sum: each is searched, from what was best for the coarser one.
+        best: dict[str, float] = dict(self.start)
+        found = []
+        for binning in sorted(binnings, reverse=True):
+            best = search(self.grid, best, lambda choice, binning=binning: loss({"binning": binning, **choice}))  # type: ignore[misc]
+            choice = {"binning": binning, **best}
+            found.append((loss(choice), choice))
+        return min(found, key=lambda one: one[0])[1]
 
 
 def _binned(frame: Frames, binning: int) -> Frames:
