@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ class HrtemImage:
                 debye_waller=self._debye_waller,
             )
             self._last = (specimen, wave)
-        optics = Optics(**{**self._optics.__dict__, "defocus": self._optics.defocus + defocus})
+        optics = replace(self._optics, defocus=self._optics.defocus + defocus)
         out: NDArray[Any] = image(self._last[1], specimen.box, optics, self._grid).double().cpu().numpy()
         return out
 
@@ -116,8 +116,9 @@ def render(
 ) -> Rendered:
     """Render a movie of atoms.
 
-    Turns, tilts and atoms that come and go are projected anew; drift moves the image by the phase of its spectrum,
-    exactly. The image of a frame is used again as long as nothing but the drift changes.
+    Turns, tilts and atoms that come and go are projected anew; drift moves the periodic image of the whole box by the
+    phase of its spectrum: the same as atoms that moved, as far as the image's own grid resolves it. The image
+    of a frame is used again as long as nothing but the drift changes.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Course:
             return self
         factor = reach / self.reach
         smaller = {"shifts": self.shifts * factor, "smears": self.smears * factor}
-        return Course(**{**self.__dict__, **smaller})
+        return replace(self, **smaller)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ Labels = NDArray[np.intp]
 What = Literal["hop", "appear", "vanish"]
 _LEAST_COLUMNS = 8
 _EDGE = 8.0  # angstrom from where the box cuts
-_AMORPHOUS = 1.2  # angstrom to the nearest three in projection: a film of several layers is denser
+_AMORPHOUS = 0.95  # angstrom to the nearest in projection: a film of several layers is denser
+_OVERLAID = 1.2  # angstrom to the nearest three: closer where crystals lie on one another
 _AROUND = 1.9
 _GAP = np.deg2rad(115)  # close-packed projections leave at most 90 degrees
 _NEIGHBOUR = 1.35  # of the nearest distance between columns of one kind
@@ -150,7 +151,9 @@ class _Stage:
         if len(centres) < _LEAST_COLUMNS:
             return _Stage(specimen, labels, centres, empty, np.zeros((0, 2)), empty, np.zeros((0, 2)))
         # Atoms of amorphous films are no columns; nothing may change where the box cuts the specimen.
-        standing = np.flatnonzero(cKDTree(centres).query(centres, k=4)[0][:, 1:].mean(axis=1) > _AMORPHOUS)
+        distances, index = cKDTree(centres).query(centres, k=_LEAST_COLUMNS)
+        sparse = np.median(distances[index, 1], axis=1) > _AMORPHOUS
+        standing = np.flatnonzero(sparse & (distances[:, 1:4].mean(axis=1) > _OVERLAID))
         if len(standing) < _LEAST_COLUMNS:
             return _Stage(specimen, labels, centres, empty, np.zeros((0, 2)), empty, np.zeros((0, 2)))
         inside = np.all((centres[standing] > _EDGE) & (centres[standing] < specimen.box - _EDGE), axis=1)
