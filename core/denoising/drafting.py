@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,10 @@ from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, Frames
 from core.denoising.methods.registry import Method, find_method
 from core.denoising.opening import electron_movie, open_asked, scale_of, typed_scale
-from core.denoising.pipeline import Job, denoise_block
+from core.denoising.pipeline import Job, Work, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
 from core.denoising.quality import of_pixels
-from core.denoising.source import Selection, select, wanted_region
+from core.denoising.source import RequestMovie, Selection, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
 from core.models import ModelStore
@@ -79,13 +80,16 @@ def draft(
         method = find_method(request.model, store)
         prepared = _made_ready(request, movie, whole, method, context, kept)
         told.tell(*kept.notices)
-        scale, correction = prepared.plan.scale, kept.correction
-        one = electron_movie(movie, Selection((first,), request.sum_frames, ((0, 1),), 0), scale, correction)
+        one, work = _looked_at(movie, whole, first, prepared, kept)
         grid = make_grid(one.height, one.width, region, prepared.state.geometry, prepared.tile)
         job = Job(one, prepared.denoiser, prepared.state, region, grid)
-        frame = one.read(0)
-        told.tell(*of_pixels(frame.hot, frame.left))
-        block = one.assemble([frame], 0, (0, 1), (0, 0))
+        frames = []
+        for number in range(work.look_start, work.look_stop):
+            context.check()
+            frames.append(one.read(number))
+        wanted = work.start - work.look_start
+        told.tell(*of_pixels(frames[wanted].hot, frames[wanted].left))
+        block = one.assemble(frames, work.look_start, (wanted, wanted + 1), (0, 0))
         array = one.line.stored(denoise_block(job, block, context.check)[0])
     low, high = percentiles(array)
     result = DraftResult(
@@ -99,6 +103,24 @@ def draft(
         notices=tuple(told.notices),
     )
     return result, array
+
+
+def _looked_at(
+    movie: Movie, whole: Selection, first: int, prepared: Prepared, kept: KeptDraft
+) -> tuple[RequestMovie, Work]:
+    """Return the movie of a draft, and which of its frames are to be read.
+
+    A method that looks at one frame gets the very one that was asked for. One that looks at neighbours, too, gets the
+    frame of the whole run in which it lies.
+    """
+    scale, before, after = prepared.plan.scale, prepared.denoiser.frames_before, prepared.denoiser.frames_after
+    if not before and not after:
+        alone = Selection((first,), whole.summed, ((0, 1),), 0)
+        return electron_movie(movie, alone, scale, kept.correction), Work(0, 1, 0, 1)
+    frame = max(0, bisect.bisect_right(whole.starts, first) - 1)
+    start, stop = whole.around(frame)
+    work = Work(frame, frame + 1, max(start, frame - before), min(stop, frame + 1 + after))
+    return electron_movie(movie, whole, scale, kept.correction), work
 
 
 def _made_ready(
@@ -140,8 +162,9 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         prepared, _ = prepare(source, method, request.device, region, context, request.tile, request.plan)
         grid = make_grid(movie.meta.height, movie.meta.width, region, prepared.state.geometry, prepared.tile)
         began = time.monotonic()
-        block = source.block(0, 1)
-        reading = time.monotonic() - began
+        block = _around_middle(source, prepared)
+        # Each frame is read once, whoever looks at it.
+        reading = (time.monotonic() - began) / len(block.frames)
         one = replace(grid, windows=grid.windows[:1])
         job = Job(source, prepared.denoiser, prepared.state, region, one)
         # The first call of a network chooses kernels and fills caches: the second one is closer to the rest.
@@ -155,6 +178,18 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         device=prepared.plan.device,
         device_name=prepared.plan.device_name,
     )
+
+
+def _around_middle(source: RequestMovie, prepared: Prepared) -> Block:
+    """Read the first frame, or where a method looks at neighbours the middle one with all of them."""
+    before, after = prepared.denoiser.frames_before, prepared.denoiser.frames_after
+    if not before and not after:
+        return source.block(0, 1)
+    frame = source.frames // 2
+    start, stop = source.selection.around(frame)
+    first = max(start, frame - before)
+    block = source.block(first, min(stop, frame + 1 + after))
+    return replace(block, wanted=(frame - first, frame - first + 1))
 
 
 def _key(request: DraftRequest, meta: MovieMeta, method: Method) -> tuple[object, ...]:

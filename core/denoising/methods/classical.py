@@ -75,6 +75,12 @@ def _space_time_gaussian() -> Denoiser:
     return SpaceTimeGaussianDenoiser()
 
 
+def _low_rank() -> Denoiser:
+    from core.denoising.methods.low_rank import LowRankDenoiser
+
+    return LowRankDenoiser()
+
+
 CLASSICAL: dict[str, Classical] = {
     one.name: one
     for one in (
@@ -85,5 +91,6 @@ CLASSICAL: dict[str, Classical] = {
         Classical("nl-means", "1", "non-local means on summed px, frame by frame", _nl_means),
         Classical("frame-average", "1", "mean of neighbouring frames along the drift", _frame_average),
         Classical("space-time-gaussian", "1", "Gaussian in space and time along the drift", _space_time_gaussian),
+        Classical("low-rank", "1", "patches of low rank through time along the drift", _low_rank),
     )
 }
