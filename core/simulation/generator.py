@@ -12,7 +12,8 @@ from core.protocol.simulation import SceneRecipe, SimulateRecipe
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
 from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
-from core.simulation.scenes import Scene, draw_scene
+from core.simulation.scene import Scene
+from core.simulation.scenes import draw_scene
 
 VERSION = "1"
 _GOLDEN = 0.6180339887498949

@@ -15,7 +15,7 @@ from core.simulation.detectors.presets import BENCHMARK_DETECTORS, IDEAL_COUNTER
 from core.simulation.item import Item
 from core.simulation.scan.presets import BENCHMARK_SCANS, TRAINING_SCANS
 from core.simulation.scan.scan import Scan
-from core.simulation.scenes import Scene
+from core.simulation.scene import Scene
 
 SCANNED = frozenset({"HAADF", "ABF", "SEM"})
 _STILL_INTERVAL_S = 1.0
@@ -89,7 +89,7 @@ def record(
         gain=float(exposure.gain),
         offset=float(exposure.offset),
         counts=camera.counts,
-        pixel_nm=scene.pixel / 10,
+        pixel_nm=scene.field.pixel / 10,
         dose=float(clean.mean()),
         interval_s=interval,
         shifts=shot.course.shifts,

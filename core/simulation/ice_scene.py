@@ -1,0 +1,68 @@
+"""TEM of macromolecules in vitreous ice: a phase object, seen far from focus."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.simulation.courses import Movement
+from core.simulation.imaging import Optics, image
+from core.simulation.movie import ImageOf
+from core.simulation.multislice import wave_size
+from core.simulation.objects.ice import ice_phase
+from core.simulation.phase_object import exit_spectrum, projected_phase
+from core.simulation.scan.scan import Scan
+from core.simulation.scene import AtomScene, Shot
+from core.simulation.specimens import Specimen
+
+_ABSORBED = 0.08  # amplitude contrast of proteins in ice
+_VOLUME_OF_AN_ATOM = 17.5  # angstrom^3 of ice: proteins have 1.35 g/cm^3
+
+
+@dataclass
+class IceScene(AtomScene):
+    """Macromolecules in a layer of ice (thickness in angstrom)."""
+
+    thickness: float
+
+    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
+        """Draw an objective lens, and another patch of ice."""
+        ranges = self.recipe.lens
+        optics = Optics(
+            kilovolt=float(rng.choice(ranges.kilovolt)),
+            defocus=10 * float(rng.uniform(*ranges.defocus_nm)),
+            spherical=1e4 * float(rng.uniform(*ranges.spherical_um)),
+            astigmatism=10 * float(rng.uniform(*ranges.astigmatism_nm)),
+            astigmatism_angle=float(rng.uniform(0, np.pi)),
+            focal_spread=10 * float(rng.uniform(*ranges.focal_spread_nm)),
+            blur=float(rng.uniform(0.2, 1.0)),
+        )
+        grid = self.field.grid
+        # The wave ends at 2/3 of its own Nyquist; the image's Nyquist lies within.
+        size = wave_size(self.field.box, -(-grid * 3 // 2), self.field.box)
+        ice = ice_phase(rng, size, self.field.box / size, self.thickness, optics.kilovolt)
+
+        def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
+            phase = ice + projected_phase(
+                specimen.positions,
+                specimen.elements,
+                specimen.box,
+                size,
+                optics.kilovolt,
+                displaced=_VOLUME_OF_AN_ATOM,
+            )
+            at = replace(optics, defocus=optics.defocus + defocus)
+            wave = exit_spectrum(phase, _ABSORBED)
+            return np.asarray(image(wave, specimen.box, at, grid).double().cpu().numpy())
+
+        return image_of, {**asdict(optics), "ice": self.thickness}
+
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
+        # The ice would have to turn and tilt with what it holds.
+        course = movement.course
+        still = replace(course, turns=np.zeros_like(course.turns), tilts=np.zeros_like(course.tilts))
+        settings = {**movement.settings, "turn_deg": 0.0, "tilt_wander_deg": 0.0}
+        return super()._shot(replace(movement, course=still, settings=settings), scan, rng)
