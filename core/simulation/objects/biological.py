@@ -289,8 +289,8 @@ def macromolecule_from_file(path: str | Path) -> Atoms:
     structure.remove_alternative_conformations()
     structure.remove_hydrogens()
     structure.remove_waters()
-    model = structure[0] if len(structure) else []
-    rows = [(a.pos.tolist(), a.element.name) for chain in model for residue in chain for a in residue]
+    models = list(structure)[:1]
+    rows = [(a.pos.tolist(), a.element.name) for model in models for chain in model for res in chain for a in res]
     if not rows:
         raise SpecimenError.about("The file holds no atoms.", "Choose an mmCIF or PDB file.", where, "empty")
     positions = np.array([position for position, _ in rows], float)

@@ -74,8 +74,9 @@ def _bundle(rng: np.random.Generator, radius: float) -> Atoms:
         residues = int(2 * half / _RISE)
         if residues < 3:
             continue
-        height = (np.arange(residues) - residues / 2) * _RISE
-        turn = 2 * math.pi / _PER_TURN * np.arange(residues) + rng.uniform(0, 2 * math.pi)
+        number = np.arange(residues, dtype=np.float64)
+        height: Array = (number - residues / 2) * _RISE
+        turn: Array = 2 * math.pi / _PER_TURN * number + rng.uniform(0, 2 * math.pi)
         shift = np.array([x, y, 0.0])
         positions.append(_on_helix(_RADIUS, turn, height) + shift)
         elements += ["C"] * residues
@@ -93,7 +94,7 @@ def _bundle(rng: np.random.Generator, radius: float) -> Atoms:
     return Atoms(np.concatenate(positions), np.array(elements)).turned(_any_rotation(rng))
 
 
-def _on_helix(radius: float, turn: Array, height: Array) -> Array:
+def _on_helix(radius: float, turn: NDArray[np.floating], height: NDArray[np.floating]) -> Array:
     return np.stack([radius * np.cos(turn), radius * np.sin(turn), height], 1)
 
 
