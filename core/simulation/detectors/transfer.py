@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -39,12 +40,17 @@ def spread(electrons: Array, profile: Profile) -> Array:
     and no signal comes round from the other side. A kernel is never negative.
     """
     height, width = electrons.shape[-2:]
-    rows, columns = np.arange(height) / (2 * height), np.arange(width) / (2 * width)
     transfer = np.zeros((height, width))
     for share, sigma in profile:
-        transfer += share * np.outer(kernel_transfer(sigma, rows), kernel_transfer(sigma, columns))
+        transfer += share * np.outer(_along(sigma, height), _along(sigma, width))
     spectrum = dctn(electrons, axes=(-2, -1), norm="ortho") * transfer
     return np.asarray(idctn(spectrum, axes=(-2, -1), norm="ortho"))
+
+
+@functools.lru_cache(maxsize=256)
+def _along(sigma: float, length: int) -> Array:
+    """Return the transfer of a kernel at the frequencies of a cosine transform of this length."""
+    return kernel_transfer(sigma, np.arange(length) / (2 * length))
 
 
 def profile_transfer(profile: Profile, frequency: Array) -> Array:
