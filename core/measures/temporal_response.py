@@ -1,0 +1,170 @@
+"""Which frames' noise is in a result, and where it lies: does the method follow the drift?
+
+A frame's own innovation, v_s = y_s - (the picture in frames far from s, moved along), holds its noise. The result's,
+u_t = f_t - (results far from t, moved along), holds what its errors are made of. Their product,
+
+    k_s = <u_t, v_(t+s)> / <v, v>,
+
+is the weight with which the noise of frame t + s went into result t: 0 for s != 0 where a method looks at one frame,
+1/3 for s = -1, 0, 1 in a mean of three. Read at the place of the pixel it tells of a method that averages in place;
+read where the picture has drifted to, of one that follows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from core.measures.clips import Clip
+from core.measures.windows import Places, Spectra, WindowGrid
+
+_LAGS = (-3, -2, -1, 0, 1, 2, 3)
+_RESULT_APART, _RAW_APART = 4, 8
+_LEAST_FRAMES = 12
+_SIDE = 64
+# Frames that follow each other share noise, so their scatter says too little.
+_SCATTER = 1.3
+
+
+@dataclass(frozen=True)
+class LagWeight:
+    """Weight of the noise of a frame `lag` frames on.
+
+    Attributes
+    ----------
+    in_place, following : float
+        Read at the same pixel, and where the picture has moved to.
+    in_place_deviation : float
+        Standard error of the first.
+    excess, excess_deviation : float
+        `in_place` - `following`, and its standard error: above zero for a method that averages in place.
+    """
+
+    lag: int
+    in_place: float
+    in_place_deviation: float
+    following: float
+    excess: float
+    excess_deviation: float
+
+
+@dataclass(frozen=True)
+class TemporalResponse:
+    """Weights by lag (-3 .. 3), over what a result has of its own frame."""
+
+    lags: tuple[LagWeight, ...]
+
+    def at(self, lag: int) -> LagWeight:
+        """The weight at a lag."""
+        return next(one for one in self.lags if one.lag == lag)
+
+    @property
+    def neighbours(self) -> float:
+        """Weight of the frames beside (mean of both sides, the stronger reading) over the frame's own."""
+        own = max(self.at(0).in_place, 1e-12)
+        return float(np.mean([max(self.at(lag).in_place, self.at(lag).following) for lag in (-1, 1)])) / own
+
+    @property
+    def surety(self) -> float:
+        """How many standard errors the weight of the neighbours stands above zero."""
+        beside = [self.at(lag) for lag in (-1, 1)]
+        deviation = float(np.sqrt(sum(one.in_place_deviation**2 for one in beside)))
+        return sum(one.in_place for one in beside) / max(deviation, 1e-300)
+
+    @property
+    def in_place_surety(self) -> float:
+        """How many standard errors speak for averaging in place (below zero: for following the drift)."""
+        others = [one for one in self.lags if abs(one.lag) in (1, 2)]
+        deviation = float(np.sqrt(sum(one.excess_deviation**2 for one in others)))
+        return sum(one.excess for one in others) / max(deviation, 1e-300)
+
+    @property
+    def in_place_share(self) -> float:
+        """Excess of the reading in place, over the frame's own weight: how far following and staying differ."""
+        own = max(self.at(0).in_place, 1e-12)
+        return float(np.mean([self.at(lag).excess for lag in (-1, 1)])) / own
+
+
+def temporal_response(clips: Sequence[Clip]) -> TemporalResponse | None:
+    """Measure it; None where no clip has twelve frames, or the picture leaves no room."""
+    values: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    for clip in clips:
+        if clip.frames >= _LEAST_FRAMES:
+            _gather(clip, values)
+    if any(len(values[lag]) < 4 for lag in (-2, -1, 0, 1, 2)):
+        return None
+    return TemporalResponse(tuple(_weight(lag, values[lag]) for lag in _LAGS if len(values[lag]) >= 4))
+
+
+def _gather(clip: Clip, values: dict[int, list[tuple[float, float, float]]]) -> None:
+    try:
+        grid = WindowGrid.fitting(clip.raw.shape[1], clip.raw.shape[2], 0.5, _SIDE)
+    except ValueError:
+        return
+    moves = [
+        clip.move(frame, frame + offset)
+        for frame in range(clip.frames)
+        for offset in (-_RAW_APART, -_RESULT_APART, _RESULT_APART, _RAW_APART)
+        if 0 <= frame + offset < clip.frames
+    ]
+    places = grid.places(moves)
+    if not len(places):
+        return
+    weights = grid.weights
+    innovations: dict[int, Spectra | None] = {}
+    for frame in range(clip.frames):
+        result = _innovation(clip, clip.result, frame, _RESULT_APART, grid, places)
+        if result is None:
+            continue
+        for lag in _LAGS:
+            other = frame + lag
+            if not 0 <= other < clip.frames:
+                continue
+            if other not in innovations:
+                innovations[other] = _innovation(clip, clip.raw, other, _RAW_APART, grid, places)
+            raw = innovations[other]
+            if raw is None:
+                continue
+            cross = (result.conj() * raw).sum(axis=0)
+            power = float(((raw.real**2 + raw.imag**2).sum(axis=0) * weights).sum())
+            moved = cross * _phase(grid, clip.move(frame, other))
+            if power > 0:
+                values[lag].append((float((cross.real * weights).sum()), float((moved.real * weights).sum()), power))
+        innovations.pop(frame + min(_LAGS), None)
+
+
+def _innovation(
+    clip: Clip, frames: npt.NDArray[np.float32], frame: int, apart: int, grid: WindowGrid, places: Places
+) -> Spectra | None:
+    """What a frame has that frames `apart` on either side don't have; None where neither exists."""
+    offsets = [offset for offset in (-apart, apart) if 0 <= frame + offset < clip.frames]
+    if not offsets:
+        return None
+    out = grid.spectra(frames[frame], places)
+    for offset in offsets:
+        other = grid.spectra(frames[frame + offset], places, clip.move(frame, frame + offset))
+        out = out - other / np.float32(len(offsets))
+    return out
+
+
+def _phase(grid: WindowGrid, move: npt.NDArray[np.float64]) -> npt.NDArray[np.complex64]:
+    rows = np.exp(2j * np.pi * fft.fftfreq(grid.side) * move[0])
+    columns = np.exp(2j * np.pi * fft.rfftfreq(grid.side) * move[1])
+    return np.asarray(rows[:, None] * columns[None], dtype=np.complex64)
+
+
+def _weight(lag: int, values: list[tuple[float, float, float]]) -> LagWeight:
+    place, follow, power = np.array(values).T
+    typical = float(power.mean())
+    place, follow = place / typical, follow / typical
+    excess = place - follow
+
+    def error(of: npt.NDArray[np.float64]) -> float:
+        return _SCATTER * float(of.std(ddof=1)) / float(np.sqrt(len(of)))
+
+    return LagWeight(lag, float(place.mean()), error(place), float(follow.mean()), float(excess.mean()), error(excess))
