@@ -25,7 +25,7 @@ Frames = npt.NDArray[np.floating]
 _QUANTILE = 1.959964
 _BLOCK = 32
 # The widest of the frequencies where signal was found, times this, is the band.
-_MARGIN = 1.3
+_MARGIN = 1.5
 _LEAST_BAND = 0.06
 # How far a ring's power, or a single frequency's, must stand above the noise to be signal.
 _RING_SIGMAS = 3.5
@@ -85,20 +85,48 @@ def unbiased_mse(result: Frames, reference: Frames, variance: Frames, band: floa
     ValueError
         Shapes differ, or values are not finite.
     """
+    sums = squared_errors(result, reference, variance, band)
+    return sums.estimate(np.size(result), band)
+
+
+@dataclass(frozen=True)
+class ErrorSums:
+    """Sums over all px, that estimates from several references can be made of.
+
+    Attributes
+    ----------
+    error : float
+        Of the squared errors.
+    noise_spread : float
+        Variance of `error` by the reference's noise alone.
+    error_spread : float
+        Variance of `error` by the noise where it meets the result's own error.
+    """
+
+    error: float
+    noise_spread: float
+    error_spread: float
+
+    def estimate(self, pixels: int, band: float) -> ErrorEstimate:
+        """The mean over so many px, with its interval."""
+        mean = self.error / pixels
+        width = _QUANTILE * math.sqrt(max(self.noise_spread + self.error_spread, 0.0)) / pixels
+        return ErrorEstimate(mean, mean - width, mean + width, band)
+
+
+def squared_errors(result: Frames, reference: Frames, variance: Frames, band: float) -> ErrorSums:
+    """Sum up what `unbiased_mse` is made of; parameters and errors are the same."""
     f, a, v = (_stack(values) for values in (result, reference, variance))
     if not f.shape == a.shape == v.shape:
         raise ValueError(f"result, reference and variance differ in shape: {f.shape}, {a.shape}, {v.shape}")
-    total, spread = 0.0, 0.0
+    sums = np.zeros(3)
     for frame, noisy, noise in zip(f, a, v, strict=True):
-        error, uncertainty = _frame_error(frame, noisy, noise, band)
-        total += error
-        spread += uncertainty
-    mean, width = total / f.size, _QUANTILE * math.sqrt(max(spread, 0.0)) / f.size
-    return ErrorEstimate(mean, mean - width, mean + width, band)
+        sums += _frame_error(frame, noisy, noise, band)
+    return ErrorSums(*(float(one) for one in sums))
 
 
-def _frame_error(frame: Array, noisy: Array, noise: Array, band: float) -> tuple[float, float]:
-    """Return the sum of squared errors of a frame, and the variance of that sum."""
+def _frame_error(frame: Array, noisy: Array, noise: Array, band: float) -> tuple[float, float, float]:
+    """Return the sum of squared errors of a frame, and both parts of the variance of that sum."""
     rows, columns = (max(1, min(length, round(2 * band * length))) for length in frame.shape)
     residual = fft.dctn(noisy - frame, norm="ortho")
     inside = residual[:rows, :columns].copy()
@@ -111,12 +139,21 @@ def _frame_error(frame: Array, noisy: Array, noise: Array, band: float) -> tuple
     # sum[(e + n)^2 - v] over the band: 2 v^2 a frequency of the noise alone, and 4 e^2 v where it meets the error. For
     # Poisson noise the fourth moment and the scatter of v itself cancel.
     smooth = _block_means(noise)
-    spread = 2 * rows * columns * float(np.mean(np.square(smooth)))
+    alone = 2 * rows * columns * float(np.mean(np.square(smooth)))
     near = _block_means(np.square(fft.idctn(inside, norm="ortho")), smooth.shape)
     excess = np.maximum(near - smooth, 0.0) * (rows * columns / smooth.size)
-    spread += 4 * float(np.sum(excess * smooth))
-    spread += 4 * float(np.sum(np.square(far) * noise))
-    return error, spread
+    met = 4 * float(np.sum(excess * smooth)) + 4 * float(np.sum(np.square(far) * noise))
+    return error, alone, met
+
+
+def band_product(first: Frames, second: Frames, band: float) -> float:
+    """Return the sum of first x second over frames (T, H, W), of the frequencies of a band alone."""
+    total = 0.0
+    for one, other in zip(_stack(first), _stack(second), strict=True):
+        rows, columns = (max(1, min(length, round(2 * band * length))) for length in one.shape)
+        a, b = (fft.dctn(frame, norm="ortho")[:rows, :columns] for frame in (one, other))
+        total += float(np.sum(a * b))
+    return total
 
 
 def _share(length: int, kept: int) -> Array:
@@ -139,7 +176,7 @@ def signal_band(raw: Frames, variance: Frames) -> float:
     """Return the highest frequency at which signal may be, in cycles a px along either axis (0.5: all of them).
 
     Rings of the mean power of single frames, and of sums of up to eight neighbours, are searched for power above the
-    noise, and so is each frequency by itself (a lattice's spots); 30 % are added. What lies beyond is weaker than the
+    noise, and so is each frequency by itself (a lattice's spots); half as much is added. What lies beyond is weaker than the
     noise by far, or isn't there.
 
     Parameters

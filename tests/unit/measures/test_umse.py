@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from core.measures.thinned import thinned_error
 from core.measures.umse import ErrorEstimate, signal_band, signal_peak, unbiased_mse
+from core.noise.errors import NoiseError
 from core.noise.thinning import thin
 
 
@@ -83,3 +85,25 @@ def test_frames_of_other_shapes_and_nan_are_refused() -> None:
         unbiased_mse(good, good[:1], good)
     with pytest.raises(ValueError, match="finite"):
         unbiased_mse(good * np.nan, good, good)
+
+
+def test_more_splits_of_the_counts_know_the_error_better_and_still_cover_it() -> None:
+    rng = np.random.default_rng(8)
+    clean = _clean(3.0, 2, 96)
+    covered, widths = 0, {1: 0.0, 4: 0.0}
+    for seed in range(40):
+        counts = rng.poisson(clean)
+        for splits in widths:
+            found = thinned_error(lambda half: gaussian_filter(half, (0, 1.5, 1.5)), counts, splits, seed)
+            truth = np.mean([np.mean(np.square(result - clean)) for result in found.results])
+            widths[splits] += found.error.high - found.error.low
+            covered += found.error.low <= truth <= found.error.high
+    assert covered >= 72
+    assert widths[4] < 0.8 * widths[1]
+
+
+def test_thinning_needs_counts_and_a_split() -> None:
+    with pytest.raises(NoiseError, match="fractions"):
+        thinned_error(lambda half: half, np.full((1, 32, 32), 0.5))
+    with pytest.raises(ValueError, match="split"):
+        thinned_error(lambda half: half, np.ones((1, 32, 32)), 0)
