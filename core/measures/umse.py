@@ -176,8 +176,8 @@ def signal_band(raw: Frames, variance: Frames) -> float:
     """Return the highest frequency at which signal may be, in cycles a px along either axis (0.5: all of them).
 
     Rings of the mean power of single frames, and of sums of up to eight neighbours, are searched for power above the
-    noise, and so is each frequency by itself (a lattice's spots); half as much is added. What lies beyond is weaker than
-    the noise by far, or isn't there.
+    noise, and so is each frequency by itself (a lattice's spots); half as much is added. What lies beyond is weaker
+    than the noise by far, or isn't there.
 
     Parameters
     ----------
