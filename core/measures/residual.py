@@ -138,11 +138,14 @@ class ResidualSpectrum:
         The largest autocorrelation within 4 px, by size, the noise's own taken off where it is known.
     at_spots : float or None
         Over its surroundings, at the spots of the result's lattice; None where there are none.
+    noise_correlation : float
+        The noise's own largest autocorrelation.
     """
 
     over_noise: float | None
     correlation: float
     at_spots: float | None
+    noise_correlation: float = 0.0
 
 
 def residual_spectrum(clips: Sequence[Clip], spectra: CrossSpectra | None) -> ResidualSpectrum | None:
@@ -169,8 +172,9 @@ def residual_spectrum(clips: Sequence[Clip], spectra: CrossSpectra | None) -> Re
         return None
     return ResidualSpectrum(
         over_noise=float((power * weights).sum()) / size if known else None,
-        correlation=_correlation(power * (weights > 0), noise * (weights > 0)),
+        correlation=_largest(_lags(power * (weights > 0)) - _lags(noise * (weights > 0))),
         at_spots=_at_spots(power, result, weights > 0),
+        noise_correlation=_largest(_lags(noise * (weights > 0)) - _lags((weights > 0).astype(np.float64))),
     )
 
 
@@ -189,17 +193,21 @@ def _own_powers(clips: Sequence[Clip]) -> tuple[WindowGrid, Array, Array] | None
     return grid, power, result
 
 
-def _correlation(power: Array, noise: Array) -> float:
+def _lags(power: Array) -> Array:
+    """Autocorrelation within 4 px, 1 at the centre."""
     side = power.shape[0]
-    lags = [fft.irfft2(one, s=(side, side)) for one in (power, noise)]
-    apart = lags[0] / lags[0][0, 0] - lags[1] / lags[1][0, 0]
+    lags = fft.irfft2(power, s=(side, side))
     near = np.r_[0 : _REACH + 1, -_REACH:0]
-    return float(apart[np.ix_(near, near)].flat[np.argmax(np.abs(apart[np.ix_(near, near)]))])
+    return np.asarray(lags[np.ix_(near, near)] / lags[0, 0])
+
+
+def _largest(values: Array) -> float:
+    return float(values.flat[np.argmax(np.abs(values))])
 
 
 def _at_spots(power: Array, result: Array, useful: npt.NDArray[np.bool_]) -> float | None:
     """Mean over the spots of the residual's power over the median around each."""
-    around = [median_filter(one, size=_AROUND, mode=("wrap", "nearest")) for one in (power, result)]
+    around = [median_filter(one, size=_AROUND, mode="wrap") for one in (power, result)]
     spots = useful & (result > _SPOT * around[1]) & (around[1] > 0) & (around[0] > 0)
     if not spots.any():
         return None

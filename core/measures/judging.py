@@ -1,0 +1,248 @@
+"""All measures of a result against its raw frames, each with its caveat, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from core.measures import flags as limits
+from core.measures.clips import Clip
+from core.measures.corrections import Removable, Share, removable
+from core.measures.cross_spectra import cross_spectra
+from core.measures.intensity import Intensity, match
+from core.measures.residual import Residual, ResidualSpectrum, residual, residual_spectrum
+from core.measures.temporal_response import TemporalResponse, temporal_response
+from core.measures.without_truth import Looks, look_measures
+from core.protocol.denoise_parts import Notice
+from core.protocol.score import Flag, Measure
+
+Frames = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known besides the frames.
+
+    Attributes
+    ----------
+    gain : bool
+        Whether the raw frames really are in electrons.
+    references : sequence of float32 (T, H, W), optional
+        Independent noisy looks, in electrons at the raw frames' dose, one a clip; and by how much their noise
+        variance is more than their mean.
+    """
+
+    gain: bool = True
+    references: Sequence[Frames] | None = None
+    reference_excess: float = 1.0
+
+
+@dataclass
+class Judgement:
+    """`measures` by name, `flags` (empty for a good result), and what couldn't be told."""
+
+    measures: dict[str, Measure] = field(default_factory=dict)
+    flags: list[Flag] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def tell(self, code: str, text: str, level: str = "info") -> None:
+        """Add a notice."""
+        self.notices.append(Notice.model_validate({"level": level, "code": code, "text": text}))
+
+
+def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[], None] | None = None) -> Judgement:
+    """Judge a result.
+
+    Parameters
+    ----------
+    clips
+        Stretches of neighbouring frames, of one size; finite, in electrons as far as these are known.
+    check
+        Called between the steps; may raise to stop.
+    """
+    known, check = known or Known(), check or (lambda: None)
+    out = Judgement()
+    clips, intensity = match(clips)
+    _tell_intensity(out, intensity)
+    response = temporal_response(clips)
+    check()
+    neighbours = limits.uses_neighbours(response)
+    near = cross_spectra(clips, far=False)
+    check()
+    spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
+    found = None if spectra is None else removable(spectra)
+    check()
+    parts, spectrum = residual(clips), residual_spectrum(clips, near)
+    drift = _drift(clips, out)
+    out.measures |= _error_measures(found) | _time_measures(response)
+    out.measures |= _residual_measures(parts, spectrum, known.gain)
+    if drift is not None:
+        out.measures["drift"] = Measure(value=drift, unit="px/frame", caveat="Translation of the whole picture only.")
+    looks = Looks.of(clips, found, spectrum, neighbours, known.references, known.reference_excess)
+    out.measures |= look_measures(looks, check)
+    out.flags += limits.intensity_flags(intensity)
+    if found is not None:
+        out.flags += limits.noise_flags(found)
+    elif known.gain:
+        out.flags += limits.single_frame_flags(parts.dispersion)
+    out.flags += limits.time_flags(response, drift)
+    _tell_limits(out, clips, found, response, known)
+    return out
+
+
+def _drift(clips: Sequence[Clip], out: Judgement) -> float | None:
+    if not all(clip.certain for clip in clips):
+        if max(clip.frames for clip in clips) > 1:
+            text = (
+                "How the picture drifts could not be told for certain, so it was taken to stand still: smearing of "
+                "what moves can't be seen, and over-smoothing less well."
+            )
+            out.tell("drift-uncertain", text)
+        return None
+    return float(np.average([clip.drift for clip in clips], weights=[clip.frames for clip in clips]))
+
+
+def _tell_intensity(out: Judgement, intensity: Intensity) -> None:
+    caveat = "Of the means; what lies in a part of the picture may still have changed."
+    value = intensity.ratio if np.isfinite(intensity.ratio) else None
+    out.measures["intensity_ratio"] = Measure(value=value, caveat=caveat)
+    if intensity.other_units:
+        text = (
+            f"The result has other units than the raw movie. Judged was {intensity.scale:.4g} x result "
+            f"{intensity.offset:+.4g}, the line that fits best."
+        )
+        out.tell("other-units", text, "warning")
+
+
+def _tell_limits(
+    out: Judgement, clips: Sequence[Clip], found: Removable | None, response: TemporalResponse | None, known: Known
+) -> None:
+    if found is None:
+        text = (
+            "There are no neighbouring frames to stand in for the truth, or the frames are too small: over-smoothed, "
+            "over-fitted and smeared results can't be told from good ones."
+        )
+        out.tell("few-frames", text, "warning")
+    elif response is None:
+        out.tell("few-frames", "Twelve neighbouring frames are needed to see which frames went into a result.")
+    if not known.gain:
+        text = (
+            "The gain is unknown: dispersion is left out, everything else was judged by what neighbouring frames say."
+        )
+        out.tell("gain-unknown", text)
+    if clips[0].frames and not any(np.ptp(clip.raw) > 0 for clip in clips):
+        out.tell("constant", "The raw frames are constant: there is nothing to be judged.", "warning")
+
+
+def _share(share: Share, caveat: str) -> Measure:
+    return Measure(value=share.value, low=share.low, high=share.high, caveat=caveat)
+
+
+def _error_measures(found: Removable | None) -> dict[str, Measure]:
+    if found is None:
+        none = Measure(value=None, caveat="Needs neighbouring frames of 32 px or more, whose noise is independent.")
+        return dict.fromkeys(("removable_by_putting_back", "removable_by_smoothing", "own_noise"), none)
+    back = (
+        "Share of the error that a linear filter would take off by adding back what was removed; 0 or less is good. "
+        "Signal too weak to be had from one frame doesn't count."
+    )
+    smooth = "Share of the error that linear smoothing would take off; 0 or less is good."
+    own = "Share of a frame's own noise that is left, over all frequencies; 1 for the raw frame, not 0 for a good one."
+    error = (
+        "Mean squared error against the neighbouring frames without their noise, over the raw frames' noise variance; "
+        "without what is coarser than about a hundred px. What changes between the frames counts as error."
+    )
+    deviation = 2 * found.error_deviation
+    noise = max(found.noise, 1e-300)
+    return {
+        "removable_by_putting_back": _share(found.put_back, back),
+        "removable_by_smoothing": _share(found.smoothed, smooth),
+        "own_noise": Measure(value=found.own_noise, caveat=own),
+        "error_over_noise": Measure(
+            value=found.error / noise,
+            low=(found.error - deviation) / noise,
+            high=(found.error + deviation) / noise,
+            caveat=error,
+        ),
+    }
+
+
+def _time_measures(response: TemporalResponse | None) -> dict[str, Measure]:
+    caveat = (
+        "Weight of the noise of the frames beside over that of the frame itself: near 0 for a method that looks at one "
+        "frame (and for one that leaves no noise at all), 1 for a mean of three."
+    )
+    place = (
+        "Standard errors that speak for averaging at the same pixel (above 0) or along the drift (below 0); near 0 "
+        "where the drift is small, or the result smooth."
+    )
+    if response is None:
+        none = "Needs twelve neighbouring frames."
+        return {
+            "neighbour_weight": Measure(value=None, caveat=none),
+            "averaged_in_place": Measure(value=None, caveat=none),
+        }
+    used = limits.uses_neighbours(response)
+    weight = response.neighbours if used else 0.0
+    return {
+        "neighbour_weight": Measure(value=weight, caveat=caveat),
+        "averaged_in_place": Measure(value=response.in_place_surety if used else 0.0, caveat=place),
+    }
+
+
+def _residual_measures(parts: Residual, spectrum: ResidualSpectrum | None, gain: bool) -> dict[str, Measure]:
+    out = {
+        "dispersion": Measure(
+            value=parts.dispersion if gain else None,
+            caveat="On sums over 8 x 8 px; about 1 is consistent, below noise was kept, above signal was lost or the "
+            "gain is wrong. Read noise adds to it."
+            if gain
+            else "Needs a known gain.",
+        ),
+        "dispersion_spread": Measure(
+            value=float(np.std(parts.dispersion_map)) / max(float(np.mean(parts.dispersion_map)), 1e-300)
+            if gain and parts.dispersion is not None
+            else None,
+            caveat="Of the map by 32 x 32 px over its mean: structure in that map is structure that was removed."
+            if gain
+            else "Needs a known gain.",
+        ),
+        "residual_correlation_time": Measure(
+            value=parts.in_time,
+            caveat="Of the residuals of neighbouring frames, px by px: 0 is good; structure that was removed, or a "
+            "camera's fixed pattern, adds to it, frames that were averaged take from it.",
+        ),
+        "leakage_intensity": Measure(
+            value=parts.with_result,
+            caveat="Correlation of the residual with the result; 0 is good. Negative: contrast "
+            "was exaggerated, positive: it was lost.",
+        ),
+        "leakage_gradient": Measure(
+            value=parts.with_gradient, caveat="Correlation of the residual with the slopes of the result; 0 is good."
+        ),
+    }
+    if spectrum is not None:
+        out |= _spectrum_measures(spectrum)
+    return out
+
+
+def _spectrum_measures(spectrum: ResidualSpectrum) -> dict[str, Measure]:
+    return {
+        "residual_over_noise": Measure(
+            value=spectrum.over_noise,
+            caveat="Power of what was removed over that of the raw noise: 1 less twice the noise that was kept, "
+            "plus the signal that was lost; about 1 is good, the raw frame itself gives 0.",
+        ),
+        "residual_correlation_space": Measure(
+            value=spectrum.correlation,
+            caveat="The largest within 4 px, the noise's own taken off; 0 is good, and doing nothing passes too.",
+        ),
+        "leakage_lattice": Measure(
+            value=spectrum.at_spots,
+            caveat="Power of the residual at the spots of the result's lattice over its surroundings: 1 is good, more "
+            "is lattice that was removed, less is noise that was kept there.",
+        ),
+    }
