@@ -24,7 +24,8 @@ class NlMeansDenoiser(StabilisedDenoiser):
     }
     start = {"patch": 7, "h": 0.5, "distance": 11}
     looks = 1
-    look_side = 512
+    look_side = 384
+    costly = True
 
     def filter(self, image: Frames, parameters: Parameters) -> Frames:
         """Denoise an image (h, w) of unit noise."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class StabilisedDenoiser(ABC):
     looks = 2
     look_side = 512
     bytes_per_binned_pixel = 40.0
+    # A costly method goes no finer once that has stopped to help.
+    costly = False
 
     def __init__(self, binnings: Sequence[int] = BINNINGS) -> None:
         self._binnings = tuple(binnings)
@@ -120,12 +122,21 @@ class StabilisedDenoiser(ABC):
 
         # What is best depends on the sum: each is searched, from what was best for the coarser one.
         best: dict[str, float] = dict(self.start)
-        found = []
+        found: list[tuple[float, dict[str, float]]] = []
         for binning in sorted(binnings, reverse=True):
-            best = search(self.grid, best, lambda choice, binning=binning: loss({"binning": binning, **choice}))  # type: ignore[misc]
+            best = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), best)  # type: ignore[misc]
             choice = {"binning": binning, **best}
             found.append((loss(choice), choice))
+            if self.costly and len(found) >= 3 and found[-1][0] > min(one[0] for one in found):
+                break
         return min(found, key=lambda one: one[0])[1]
+
+    def _best(self, loss: Callable[[Parameters], float], start: Parameters) -> dict[str, float]:
+        if len(self.grid) > 1:
+            return search(self.grid, start, loss)
+        ((name, values),) = self.grid.items()
+        # Few enough to try them all: no valley of the loss is missed.
+        return min(({name: value} for value in values), key=loss)
 
 
 def _binned(frame: Frames, binning: int) -> Frames:
