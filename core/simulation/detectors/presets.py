@@ -18,7 +18,7 @@ from core.simulation.detectors.arrivals import (
     Spot,
 )
 from core.simulation.detectors.camera import Camera, Family
-from core.simulation.detectors.defects import DeadPixels, GainResidue, Hits, HotPixels
+from core.simulation.detectors.defects import DarkResidue, DeadPixels, GainResidue, Hits, HotPixels
 from core.simulation.detectors.effect import Effect
 from core.simulation.detectors.lines import Afterglow, Hum, LostLines
 from core.simulation.detectors.reading import DarkCurrent, LineNoise, ReadNoise
@@ -58,7 +58,8 @@ def _scanning(
     name: str, family: Family, arrival: Effect, glow: float, read: float, hum: tuple[float, float], to: Digitise
 ) -> Camera:
     """A photomultiplier behind a scintillator: pulses, afterglow, hum, read noise, lost lines."""
-    steps = (arrival, Afterglow(glow), Hum(*hum), ReadNoise(read), LostLines(repeated=0.001))
+    electronics = (Hum(*hum), ReadNoise(read), LineNoise(rows=0.4 * read))
+    steps = (arrival, Afterglow(glow), *electronics, LostLines(repeated=0.001))
     return Camera(name, family, steps, replace(to, fill=_FILL))
 
 
@@ -71,21 +72,27 @@ _TRAINING = (
         "oneview-like",
         _scintillator(((0.86, 0.42), (0.11, 1.5), (0.03, 6.0)), ((0.5, 1.0), (0.4, 2.8), (0.1, 9.0)), 0.2, 1.6, 0.35),
         (0.06, 0.01, 0.015),
-        (GainResidue(0.006, 0.004), DeadPixels(2e-5), HotPixels(3e-5, 4.0), Hits(6.0)),
+        (GainResidue(0.006, 0.004), DarkResidue(0.01, 0.03, 0.01), DeadPixels(2e-5), HotPixels(3e-5, 4.0), Hits(6.0)),
         Digitise(38.0, 0.0, "int16"),
     ),
     _cmos(
         "ceta-like",
         _scintillator(((0.80, 0.55), (0.15, 1.8), (0.05, 7.0)), ((0.4, 1.2), (0.5, 3.2), (0.1, 12.0)), 0.25, 1.8, 0.45),
         (0.25, 0.03, 0.05),
-        (GainResidue(0.010, 0.008, 0.003), DeadPixels(5e-5, 2e-4), HotPixels(1e-4, 6.0), Hits(12.0)),
+        (
+            GainResidue(0.010, 0.008, 0.003),
+            DarkResidue(0.02, 0.20, 0.06),
+            DeadPixels(5e-5, 2e-4),
+            HotPixels(1e-4, 6.0),
+            Hits(12.0),
+        ),
         Digitise(28.0, 110.0, "uint16"),
     ),
     _cmos(
         "rio-like",
         _scintillator(((0.84, 0.48), (0.13, 1.6), (0.03, 5.0)), ((0.5, 1.1), (0.5, 3.0)), 0.22, 1.5, 0.4),
         (0.12, 0.02, 0.02),
-        (GainResidue(0.008, 0.005), DeadPixels(3e-5), HotPixels(6e-5, 5.0), Hits(8.0)),
+        (GainResidue(0.008, 0.005), DarkResidue(0.02, 0.06, 0.02), DeadPixels(3e-5), HotPixels(6e-5, 5.0), Hits(8.0)),
         Digitise(15.5, 0.0, "int16"),
     ),
     Camera(
@@ -98,6 +105,7 @@ _TRAINING = (
             DarkCurrent(20.0, 60.0),
             ReadNoise(0.35),
             GainResidue(0.012, 0.012),
+            DarkResidue(0.05, 0.02),
             DeadPixels(5e-5, 5e-4),
             Hits(40.0, electrons=60.0),
         ),
@@ -133,7 +141,7 @@ _BENCHMARK = (
         "fibre CMOS, sharp",
         _scintillator(((0.88, 0.38), (0.09, 1.4), (0.03, 5.5)), ((0.55, 0.9), (0.35, 2.5), (0.1, 8.0)), 0.18, 1.7, 0.3),
         (0.09, 0.012, 0.01),
-        (GainResidue(0.007, 0.003), DeadPixels(3e-5), HotPixels(4e-5, 5.0), Hits(9.0)),
+        (GainResidue(0.007, 0.003), DarkResidue(0.02, 0.04, 0.02), DeadPixels(3e-5), HotPixels(4e-5, 5.0), Hits(9.0)),
         Digitise(51.0, 0.0, "int16"),
     ),
     _cmos(
@@ -142,7 +150,13 @@ _BENCHMARK = (
             ((0.82, 0.52), (0.13, 2.0), (0.05, 8.0)), ((0.45, 1.3), (0.45, 3.5), (0.1, 11.0)), 0.28, 1.6, 0.4
         ),
         (0.2, 0.025, 0.04),
-        (GainResidue(0.009, 0.009, 0.002), DeadPixels(4e-5, 1e-4), HotPixels(8e-5, 7.0), Hits(15.0)),
+        (
+            GainResidue(0.009, 0.009, 0.002),
+            DarkResidue(0.03, 0.15, 0.05, 64),
+            DeadPixels(4e-5, 1e-4),
+            HotPixels(8e-5, 7.0),
+            Hits(15.0),
+        ),
         Digitise(21.0, 97.0, "uint16"),
     ),
     Camera(
@@ -155,6 +169,7 @@ _BENCHMARK = (
             DarkCurrent(15.0, 40.0),
             ReadNoise(0.4),
             GainResidue(0.015, 0.01),
+            DarkResidue(0.06, 0.03),
             DeadPixels(6e-5, 4e-4),
             Hits(30.0, electrons=50.0),
         ),

@@ -14,7 +14,7 @@ from core.simulation.detectors.arrivals import (
     Spot,
 )
 from core.simulation.detectors.camera import Camera
-from core.simulation.detectors.defects import DeadPixels, GainResidue, Hits, HotPixels
+from core.simulation.detectors.defects import DarkResidue, DeadPixels, GainResidue, Hits, HotPixels
 from core.simulation.detectors.lines import Afterglow, Hum, LostLines
 from core.simulation.detectors.presets import BENCHMARK_DETECTORS, IDEAL_COUNTER, TRAINING_DETECTORS, detector
 from core.simulation.detectors.reading import DarkCurrent, LineNoise, ReadNoise
@@ -174,6 +174,19 @@ def test_the_gain_residue_is_a_fixed_pattern_of_mean_one() -> None:
     np.testing.assert_allclose(residue(scene, RNG(5)) / scene, np.broadcast_to(pattern, scene.shape))
 
 
+def test_the_dark_residue_is_a_fixed_pattern_of_columns_and_banks() -> None:
+    residue = DarkResidue(0.0, columns=1.0, banks=0.5, bank_rows=32, serial=3)
+    pattern = residue.pattern((256, 400))
+    assert abs(pattern.mean()) < 1e-9
+    columns = pattern.mean(0)
+    assert columns.std() == pytest.approx(1.0, rel=0.15)
+    assert np.corrcoef(columns[1:], columns[:-1])[0, 1] == pytest.approx(0.55, abs=0.12)
+    assert np.abs(np.diff(pattern[:32], axis=0)).max() < 1e-12
+    assert np.ptp(np.diff(pattern, axis=0)[31]) < 1e-12
+    scene = RNG(1).uniform(1, 2, (2, 256, 400))
+    np.testing.assert_allclose(residue(scene, RNG(5)) - scene, np.broadcast_to(pattern, scene.shape), atol=1e-9)
+
+
 def test_hits_are_rare_bright_and_in_one_frame() -> None:
     out = Hits(rate=40.0, electrons=50.0, tracks=0.1)(np.zeros((50, 128, 128)), RNG(8))
     struck = [np.count_nonzero(frame) for frame in out]
@@ -261,10 +274,10 @@ def test_the_mean_of_what_a_preset_stores_is_what_it_says_is_expected(name: str)
     stored = (exposure.values.astype(float) - exposure.offset) / exposure.gain
     # Fixed patterns of a few per cent, dead and hot pixels are no part of what is expected.
     miss = np.median(np.abs(stored.mean(0) - exposure.expected.mean(0)) / exposure.expected.mean())
-    assert miss < 0.12
+    assert miss < 0.2
     assert np.median(stored.mean((1, 2))) == pytest.approx(exposure.expected.mean(), rel=0.03)
     correlation = np.corrcoef(stored.mean(0).ravel(), exposure.expected.mean(0).ravel())[0, 1]
-    assert correlation > 0.8
+    assert correlation > 0.7
 
 
 @pytest.mark.parametrize("name", list(ALL))
@@ -293,7 +306,15 @@ def test_training_and_benchmark_share_no_detector_and_no_setting() -> None:
         assert any(c.family == family for c in TRAINING_DETECTORS.values())
         assert any(c.family == family for c in BENCHMARK_DETECTORS.values())
     # The effects that shape the noise differ too, not only the chains.
-    for kind in (Localisation, CoincidenceCounting, Scintillator, Photomultiplier, SecondaryElectrons, GainResidue):
+    for kind in (
+        Localisation,
+        CoincidenceCounting,
+        Scintillator,
+        Photomultiplier,
+        SecondaryElectrons,
+        GainResidue,
+        DarkResidue,
+    ):
         used = [
             {step for camera in cameras.values() for step in camera.steps if isinstance(step, kind)}
             for cameras in (TRAINING_DETECTORS, BENCHMARK_DETECTORS)
