@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -137,24 +136,3 @@ def _skins(rng: np.random.Generator, box: float, glass: Glass, thickness: float,
         layer = amorphous(rng, glass, (box, box, depth))
         out.append(keep_apart(inside, layer.moved(np.array([0, 0, side * (thickness + depth) / 2])), 1.5))
     return out
-
-
-def translations(crystal: Crystal) -> Array:
-    """Return the shortest translations of the lattice (n, 3), angstrom, in the crystal's own axes, shortest first."""
-    cell = np.asarray(crystal.cell, float)
-    places = np.asarray(crystal.positions, float)
-    names = np.asarray(crystal.elements)
-    inner = [shift for shift in places - places[0] if _repeats(places, names, shift)]
-    whole = np.array(list(itertools.product((-1, 0, 1), repeat=3)), float)
-    every = (whole[:, None] + np.asarray(inner)[None]).reshape(-1, 3) @ cell
-    length = np.linalg.norm(every, axis=1)
-    order = np.argsort(length, kind="stable")
-    return np.asarray(every[order][length[order] > 0.1][:24])
-
-
-def _repeats(places: Array, names: np.ndarray, shift: Array) -> bool:
-    """Tell whether a shift (fractional) puts every atom on one of its kind."""
-    apart = (places + shift)[:, None] - places[None]
-    apart -= np.round(apart)
-    same = (np.abs(apart) < 1e-3).all(-1) & (names[:, None] == names[None])
-    return bool(same.any(1).all())

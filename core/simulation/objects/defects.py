@@ -10,7 +10,7 @@ import numpy as np
 from core.simulation.crystals import Array, Crystal
 from core.simulation.errors import SpecimenError
 from core.simulation.objects.atoms import Atoms, join, keep_apart, place, require, without_close_pairs
-from core.simulation.objects.bulk import bulk_atoms, translations
+from core.simulation.objects.bulk import bulk_atoms
 from core.simulation.objects.lattice import (
     Index,
     bond_length,
@@ -18,6 +18,7 @@ from core.simulation.objects.lattice import (
     orientation,
     plane_normal,
     planes_along,
+    translations,
 )
 from core.simulation.objects.shapes import is_hexagonal
 from core.simulation.specimens import Specimen

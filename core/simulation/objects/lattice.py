@@ -36,12 +36,38 @@ def plane_normal(crystal: Crystal, plane: Index) -> tuple[Array, float]:
 
 
 def step_height(crystal: Crystal, plane: Index) -> float:
-    """Return the height of a step on a plane: its spacing, or the part of it at which its atom layers repeat."""
-    spacing = plane_normal(crystal, plane)[1]
+    """Return the height of a step on a plane, angstrom: that at which its atom layers, or its lattice, repeat."""
+    normal, spacing = plane_normal(crystal, plane)
     inside = np.asarray(crystal.positions) @ np.asarray(crystal.cell) @ np.linalg.inv(index_cell(crystal))
     heights = np.unique(np.round(inside @ np.asarray(plane, float), 3) % 1.0)
     gaps = np.diff(np.append(heights, heights[0] + 1))
-    return spacing / len(heights) if np.ptp(gaps) < 0.01 else spacing
+    if np.ptp(gaps) < 0.01:
+        return spacing / len(heights)
+    # Layers at uneven heights, as in oxides: a step is then the lowest translation of the lattice out of the plane.
+    climbs = np.abs(translations(crystal) @ normal)
+    return float(min(climbs[climbs > 0.3].min(initial=spacing), spacing))
+
+
+@functools.lru_cache(maxsize=128)
+def translations(crystal: Crystal) -> Array:
+    """Return the shortest translations of the lattice (n, 3), angstrom, in the crystal's own axes, shortest first."""
+    cell = np.asarray(crystal.cell, float)
+    places = np.asarray(crystal.positions, float)
+    names = np.asarray(crystal.elements)
+    inner = [shift for shift in places - places[0] if _repeats(places, names, shift)]
+    whole = np.array(list(itertools.product((-1, 0, 1), repeat=3)), float)
+    every = (whole[:, None] + np.asarray(inner)[None]).reshape(-1, 3) @ cell
+    length = np.linalg.norm(every, axis=1)
+    order = np.argsort(length, kind="stable")
+    return np.asarray(every[order][length[order] > 0.1][:24])
+
+
+def _repeats(places: Array, names: np.ndarray, shift: Array) -> bool:
+    """Tell whether a shift (fractional) puts every atom on one of its kind."""
+    apart = (places + shift)[:, None] - places[None]
+    apart -= np.round(apart)
+    same = (np.abs(apart) < 1e-3).all(-1) & (names[:, None] == names[None])
+    return bool(same.any(1).all())
 
 
 @functools.lru_cache(maxsize=64)

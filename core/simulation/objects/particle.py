@@ -237,9 +237,18 @@ def _seated(particle: Atoms, base: Atoms, up: Array, wetting: float) -> Atoms:
     reach = float(np.linalg.norm(across - centre, axis=1).max())
     below = base.positions - np.outer(base.positions @ up, up) - centre
     under = base.where(np.linalg.norm(below, axis=1) < reach)
-    top = float(np.quantile((under if len(under) else base).positions @ up, 0.995))
-    moved = foot.moved(up * (top + _CONTACT - float((foot.positions @ up).min())))
-    return keep_apart(base, moved, _CONTACT * 0.9)
+    top = _last_layer((under if len(under) else base).positions @ up)
+    bottom = -_last_layer(-(foot.positions @ up))
+    return keep_apart(base, foot.moved(up * (top + _CONTACT - bottom)), _CONTACT * 0.9)
+
+
+def _last_layer(heights: Array) -> float:
+    """Return the height of the last layer that is mostly there: steps and adatoms above it do not carry a particle."""
+    highest = float(heights.max())
+    counts, edges = np.histogram(heights, bins=np.arange(highest - 15.0, highest + 1.0, 0.75))
+    full = np.flatnonzero(counts >= 0.35 * counts.max())
+    last = edges[full[-1]]
+    return float(heights[(heights >= last) & (heights <= last + 0.75)].max())
 
 
 def particle_on_slab(
