@@ -1,6 +1,6 @@
 """How far the PSNR that needs no truth lies from the true one, on the counted items of the benchmark.
 
-    python -m tests.bench.unbiased_psnr [--development] [--draws 1] [--splits 4] [--methods gaussian lattice-general]
+    python -m tests.bench.unbiased_psnr [--development] [--draws 1] [--splits 4] [--every 1] [--methods gaussian lattice-general]
 
 Each counted item is thinned in two; a method denoises one half, the other half judges the result, and the other way
 round (`core.measures.thinned`); the truth judges them too. Printed: how far apart they are, how often the 95 % interval
@@ -31,11 +31,13 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
     parser.add_argument("--development", action="store_true")
+    parser.add_argument("--every", type=int, default=1, help="take each so-many-th seed")
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--splits", type=int, default=4)
     parser.add_argument("--methods", nargs="+", default=["gaussian", "lattice-general"])
     options = parser.parse_args()
     seeds = range(1000, 1040) if options.development else SEEDS
+    seeds = seeds[:: options.every]
     make = development_item if options.development else benchmark_item
     if options.quick:
         seeds = seeds[:4]
