@@ -73,20 +73,26 @@ def _seen_at(spots: Array, displaced: Array) -> Array:
 class HrtemImage:
     """Bright-field TEM images of a whole box; the exit wave is kept as long as the atoms stay the same.
 
+    The focus is held on the plane of the first frame's last atom: atoms that come and go below it don't defocus.
+
     Parameters
     ----------
     optics
         Of the first frame; the course changes its defocus.
     grid, wave_size
         Px a side of the image and of the wave.
+    foci
+        How many foci are summed (`core.simulation.imaging.image`).
     """
 
-    def __init__(self, optics: Optics, grid: int, wave_size: int, debye_waller: float = 0.5) -> None:
+    def __init__(self, optics: Optics, grid: int, wave_size: int, *, foci: int = 1, debye_waller: float = 0.5) -> None:
         self._optics = optics
         self._grid = grid
         self._wave_size = wave_size
+        self._foci = foci
         self._debye_waller = debye_waller
         self._last: tuple[Specimen, Any] | None = None
+        self._plane: float | None = None
 
     def __call__(self, specimen: Specimen, defocus: float) -> NDArray[Any]:
         """Return the image (grid, grid) with the defocus changed by `defocus` angstrom."""
@@ -100,9 +106,18 @@ class HrtemImage:
                 debye_waller=self._debye_waller,
             )
             self._last = (specimen, wave)
-        optics = replace(self._optics, defocus=self._optics.defocus + defocus)
-        out: NDArray[Any] = image(self._last[1], specimen.box, optics, self._grid).double().cpu().numpy()
+        optics = replace(self._optics, defocus=self._optics.defocus + defocus - self._below(specimen))
+        seen = image(self._last[1], specimen.box, optics, self._grid, self._foci)
+        out: NDArray[Any] = seen.double().cpu().numpy()
         return out
+
+    def _below(self, specimen: Specimen) -> float:
+        """How far the wave's plane lies below the first frame's: propagation by it is a defocus of the same sign."""
+        if len(specimen.positions) == 0:
+            return 0.0
+        last = float(specimen.positions[:, 2].max())
+        self._plane = last if self._plane is None else self._plane
+        return last - self._plane
 
 
 def render(

@@ -81,6 +81,19 @@ def test_an_image_is_computed_once_as_long_as_only_the_drift_changes() -> None:
     assert len({id(s) for s in rendered.specimens}) == 1
 
 
+def test_an_atom_that_appears_below_leaves_the_rest_in_focus() -> None:
+    specimen = particle(BOX, 12.0)
+    low = np.array([[4.0, 4.0, specimen.positions[:, 2].max() + 30.0]])
+    more = Specimen("p", np.concatenate([specimen.positions, low]), np.append(specimen.elements, "C"), BOX)
+    image_of = HrtemImage(Optics(defocus=40.0), SIZE + 2 * MARGIN, 192)
+    before, after = image_of(specimen, 0.0), image_of(more, 0.0)
+    # Waves differ by their slices' depths, hence not by nothing.
+    middle = slice(25, -25)
+    assert np.abs(after - before)[middle, middle].max() < 0.05
+    defocused = image_of(specimen, 30.0)
+    assert np.abs(defocused - before)[middle, middle].max() > 0.15
+
+
 def _centroids(image: np.ndarray, spots: np.ndarray) -> np.ndarray:
     found = []
     for y, x in np.rint(spots).astype(int):
