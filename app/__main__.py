@@ -11,7 +11,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("info", "denoise", "rerun", "convert", "detector", "models", "train", "simulate", "benchmark", "demo")
+COMMANDS = (
+    "info",
+    "denoise",
+    "score",
+    "rerun",
+    "convert",
+    "detector",
+    "models",
+    "train",
+    "simulate",
+    "benchmark",
+    "demo",
+)
 _CLI_OPTIONS = ("--help", "-h", "--version")
 _BAD_INPUT = 2
 

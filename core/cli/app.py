@@ -189,6 +189,46 @@ def convert(
 
 
 @app.command()
+def score(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="The movie that the result was made from.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="The denoised movie, made by any program.")],
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The clean movie, of simulated twins (adds PSNR and SSIM).")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An independent noisy look that RESULT was not made from: quietbeam thin."),
+    ] = None,
+    reference_fraction: Annotated[
+        float | None, typer.Option(metavar="P", help="The reference's electrons relative to RAW's.")
+    ] = None,
+    gain: Annotated[float | None, typer.Option(help="Counts per electron of RAW.")] = None,
+    black_level: Annotated[float | None, typer.Option(help="Stored value of no electron.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Frames A to B - 1 of RESULT, counted from 0.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="Y0:Y1,X0:X1", help="Rows and columns of RESULT, ends exclusive, in px.")
+    ] = None,
+    raw_dataset: Annotated[str | None, typer.Option(help="Which dataset of RAW, where it holds several.")] = None,
+    result_dataset: Annotated[str | None, typer.Option(help="Which dataset of RESULT.")] = None,
+    caveats: Annotated[
+        bool, typer.Option("--caveats/--no-caveats", help="Print how each measure is to be read.")
+    ] = True,
+    json: JsonOption = False,
+) -> None:
+    """Judge a result without its truth: error, noise that was kept, signal that was lost, smearing, intensities.
+
+    Says what is wrong with it (flags); a good result has none.
+    """
+    # The parameters are the fields.
+    given = dict(locals())
+    from core.cli.score import ScoreOptions, run_score
+
+    run_score(ScoreOptions(**given))
+
+
+@app.command()
 def detector(
     file: FileArgument,
     output: Annotated[

@@ -18,6 +18,7 @@ from core.protocol.denoise import (
 )
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.score import ScoreRequest, ScoreResult
 from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
 from core.protocol.thin import ThinRequest, ThinResult
 
@@ -30,6 +31,7 @@ Request = (
     | DetectorRequest
     | RerunRequest
     | ThinRequest
+    | ScoreRequest
     | SimulateRequest
     | BenchmarkRequest
 )
@@ -42,6 +44,7 @@ Result = (
     | DetectorResult
     | RerunResult
     | ThinResult
+    | ScoreResult
     | SimulateResult
 )
 
@@ -62,6 +65,10 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         return rerun.run(request, store, context)
     if isinstance(request, ThinRequest):
         return thin.run(request, context)
+    if isinstance(request, ScoreRequest):
+        from core.jobs import score
+
+        return score.run(request, context)
     # These bring the simulation along, which nothing else needs.
     if isinstance(request, SimulateRequest | BenchmarkRequest):
         from core.jobs import simulate

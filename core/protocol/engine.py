@@ -23,6 +23,7 @@ from core.protocol.denoise import (
 from core.protocol.export import ExportRequest, ExportResult
 from core.protocol.model_card import ModelCard
 from core.protocol.rerun import RerunRequest, RerunResult
+from core.protocol.score import ScoreRequest, ScoreResult
 from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
 from core.protocol.thin import ThinRequest, ThinResult
 
@@ -38,6 +39,7 @@ JobRequest = Annotated[
     | DetectorRequest
     | RerunRequest
     | ThinRequest
+    | ScoreRequest
     | SimulateRequest
     | BenchmarkRequest,
     Field(discriminator="kind"),
@@ -51,6 +53,7 @@ JobResult = Annotated[
     | DetectorResult
     | RerunResult
     | ThinResult
+    | ScoreResult
     | SimulateResult,
     Field(discriminator="kind"),
 ]

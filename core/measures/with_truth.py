@@ -1,0 +1,47 @@
+"""Measures of a result whose truth is known: of simulated movies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from core.measures.clips import Clip
+from core.measures.fidelity import clean_range, psnr_over_range, ssim_over_range
+from core.protocol.score import Measure
+
+Frames = npt.NDArray[np.float32]
+
+_LEAST_SIDE = 7
+
+
+def truth_measures(clips: Sequence[Clip], truths: Sequence[Frames]) -> dict[str, Measure]:
+    """PSNR and SSIM over the clean range of each stretch of frames, averaged over the frames; one truth a clip."""
+    pairs = [
+        (clean, result)
+        for clip, truth in zip(clips, truths, strict=True)
+        for clean, result in zip(truth, clip.result, strict=True)
+    ]
+    finite = [(clean, result) for clean, result in pairs if np.isfinite(clean).all() and clean_range(clean) > 0]
+    if not finite:
+        none = Measure(value=None, caveat="The truth is constant, or holds no number.")
+        return {"psnr": none, "ssim": none}
+    out = {
+        "psnr": Measure(
+            value=_mean([psnr_over_range(clean, result) for clean, result in finite]),
+            unit="dB",
+            caveat="Over the clean frame's own range; one missing atom hardly shows in it.",
+        )
+    }
+    if min(finite[0][0].shape) >= _LEAST_SIDE:
+        out["ssim"] = Measure(
+            value=_mean([ssim_over_range(clean, result) for clean, result in finite]),
+            caveat="With the clean frame's range; windows of 7 px.",
+        )
+    return out
+
+
+def _mean(values: list[float]) -> float | None:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else None
