@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from core.cli.parsing import parse_frames, parse_region
 from core.cli.reporting import STOPPED, errors_told, print_json, printable, stderr, stdout
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise_parts import FrameRange
 from core.protocol.score import Measure, ScoreRequest, ScoreResult
+
+_WIDTH, _INDENT = 110, "    "
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,15 @@ def print_result(out: Console, result: ScoreResult, caveats: bool) -> None:
     else:
         out.print("Flags        none")
     out.print(f"Frames       {result.frames_used} judged")
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column("Measure", no_wrap=True)
-    table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("95 %", no_wrap=True)
-    if caveats:
-        table.add_column("How to read it", overflow="fold")
-    for name, measure in result.measures.items():
-        row = [printable(name), _value(measure), _interval(measure)]
-        table.add_row(*row, *([printable(measure.caveat)] if caveats else []))
-    out.print(table, soft_wrap=False)
+    names = max((len(name) for name in result.measures), default=0)
+    entries = list(result.measures.items())
+    for number, (name, measure) in enumerate(entries):
+        out.print(f"{printable(name):<{names}}  {_value(measure):>12}  {_interval(measure)}".rstrip())
+        following = entries[number + 1][1].caveat if number + 1 < len(entries) else None
+        # Measures that belong together share their caveat.
+        if caveats and measure.caveat != following:
+            for line in textwrap.wrap(printable(measure.caveat), max(40, min(out.width, _WIDTH) - len(_INDENT))):
+                out.print(f"{_INDENT}{line}", style="dim")
 
 
 def _value(measure: Measure) -> str:
