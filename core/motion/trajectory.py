@@ -30,7 +30,7 @@ _Complex = npt.NDArray[np.complex64]
 LEAST_FRAMES = 4
 _LEAST_SIDE = 16
 # Coefficients kept at most, fewest that say something, and how far one must rise above its scatter.
-_MOST, _FEWEST, _RISE = 4000, 6, 3.0
+_MOST, _FEWEST, _RISE = 4000, 6, 6.0
 # Coarsest detail that counts, in periods a frame: what is slower is background, and the taper's own.
 _SLOWEST = 3.0
 _TAPER = 0.2
@@ -40,7 +40,9 @@ _SETTLED = 0.01
 # What all frames show must be this share of each direction.
 _LEAST_SHARE = 0.5
 _NEWTON = 3
-_CERTAIN_PX, _CERTAIN_RISE = 0.5, 6.0
+_CERTAIN_PX = 0.5
+# Squares of so many coefficients a side make halves; so far the halves must agree.
+_PATCH, _CONFIRMED = 4, 8.0
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
         return still(len(frames))
     size = (frames.shape[1], frames.shape[2])
     picked = _pick(_spectra(frames, check), size)
-    if picked is None:
+    if picked is None or _confirmed(picked, size, check) < _CONFIRMED:
         return still(len(frames))
-    rough, _ = _settle(picked, _first_guess(picked, size, check), np.zeros((len(frames), 2)), check)
+    rough = _path_of(picked, size, check)
     # Seen through a frame that stands still, a picture that moves seems to move less: now the frame moves along.
     whole = np.rint(rough - rough[0]).astype(int)
     cut = _cut_along(frames, whole)
@@ -101,8 +103,28 @@ def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
         return Trajectory(rough - rough[0], float("inf"), False)
     shifts, deviation = _settle(picked, rough - rough[0], whole.astype(np.float64), check)
     error = float(np.sqrt(np.median(deviation.sum(axis=1))))
-    rise = _agreement(picked, shifts - whole)
-    return Trajectory(shifts - shifts[0], error, error < _CERTAIN_PX and rise > _CERTAIN_RISE)
+    return Trajectory(shifts - shifts[0], error, error < _CERTAIN_PX)
+
+
+def _path_of(picked: _Picked, size: tuple[int, int], check: Callable[[], None]) -> Shifts:
+    shifts, _ = _settle(picked, _first_guess(picked, size, check), np.zeros((len(picked.values), 2)), check)
+    return shifts
+
+
+def _confirmed(picked: _Picked, size: tuple[int, int], check: Callable[[], None]) -> float:
+    """Follow the picture by one half of the coefficients; how well does the other half agree with that path?
+
+    Noise alone can be lined up too, but its other half knows nothing of it: about 0, with a scatter of 1 to 3.
+    """
+    places = picked.wave * np.array(size) / (2 * np.pi * _PATCH)
+    # Halves of small squares: coefficients beside each other share the taper's blur.
+    one = np.floor(places).sum(axis=1).astype(int) % 2 == 0
+    rises = []
+    for half in (one, ~one):
+        if min(half.sum(), (~half).sum()) < 2:
+            return 0.0
+        rises.append(_agreement(picked.only(~half), _path_of(picked.only(half), size, check)))
+    return float(np.mean(rises))
 
 
 def _settle(picked: _Picked, shifts: Shifts, cut_at: Shifts, check: Callable[[], None]) -> tuple[Shifts, Shifts]:
@@ -152,6 +174,10 @@ class _Picked:
     wave: npt.NDArray[np.float64]
     index: npt.NDArray[np.intp]
     signal: npt.NDArray[np.float64]
+
+    def only(self, which: npt.NDArray[np.bool_]) -> _Picked:
+        """Return some of them."""
+        return _Picked(self.values[:, which], self.wave[which], self.index[which], self.signal[which])
 
 
 def _spectra(frames: Image, check: Callable[[], None]) -> _Complex:
