@@ -22,7 +22,8 @@ _LOBE = 1
 _LEAST_REACH = 1.0
 _BAND_PIXELS = 2**22
 
-_Band = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+# Weighted sums over windows, the weights' sum last.
+_Band = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def sine_window(size: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -74,6 +75,15 @@ def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
     Tensor
         (N, H, W) float32 estimate of the signal.
     """
+    return lattice_filter_and_share(x, variance, size)[0]
+
+
+def lattice_filter_and_share(x: Tensor, variance: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Filter frames as `lattice_filter`; returns the estimate, and how much of each px' own noise is left in it.
+
+    The share (N, H, W) is the windows' mean gain: the derivative of the estimate by the px itself, if the choice of
+    coefficients were fixed. That the choice follows the noise adds as much again and more, which a probe can measure.
+    """
     step = size // 4
     height, width = x.shape[-2:]
     before = size - step
@@ -83,30 +93,32 @@ def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
     columns = functional.pad(x.new_ones(width), (before, after[1]))
     taper = sine_window(size, x.device)
     fields = functional.pad(torch.stack([x, variance]), pad)
-    basic = _in_bands(_threshold_band, fields, rows, columns, taper)
+    (basic,) = _in_bands(_threshold_band, fields, rows, columns, taper)
     inside = (rows[:, None] * columns[None]).expand_as(basic)
     extended = torch.where(inside > 0, fields[0], basic)
     faith = torch.where(inside > 0, inside, _reach(rows, columns, taper))
-    final = _in_bands(_wiener_band, torch.cat([fields, torch.stack([basic, extended, faith])]), rows, columns, taper)
-    return final[:, before : before + height, before : before + width]
+    known = torch.cat([fields, torch.stack([basic, extended, faith])])
+    final, share = _in_bands(_wiener_band, known, rows, columns, taper)
+    inner = (slice(None), slice(before, before + height), slice(before, before + width))
+    return final[inner], share[inner]
 
 
-def _in_bands(band: _Band, fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> Tensor:
+def _in_bands(band: _Band, fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> list[Tensor]:
     """Run one step over bands of windows, so that memory stays small; `fields` is (k, N, H, W)."""
     size = len(taper)
     step = size // 4
     lines = (len(rows) - size) // step + 1
     across = (len(columns) - size) // step + 1
     bundle = max(1, _BAND_PIXELS // (fields.shape[1] * across * size**2))
-    top = fields.new_zeros(fields.shape[1:])
-    bottom = fields.new_zeros(fields.shape[1:])
+    sums: list[Tensor] = []
     for first in range(0, lines, bundle):
         last = min(first + bundle, lines)
         part = slice(first * step, (last - 1) * step + size)
-        above, below = band(fields[:, :, part], rows[part], columns, taper)
-        top[:, part] += above
-        bottom[:, part] += below
-    return top / bottom.clamp(min=1e-9)
+        found = band(fields[:, :, part], rows[part], columns, taper)
+        sums = sums or [fields.new_zeros(fields.shape[1:]) for _ in found]
+        for total, one in zip(sums, found, strict=True):
+            total[:, part] += one
+    return [total / sums[-1].clamp(min=1e-9) for total in sums[:-1]]
 
 
 def _reach(rows: Tensor, columns: Tensor, taper: Tensor) -> Tensor:
@@ -158,8 +170,8 @@ def _threshold_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor
     return _overlap_add(part * (weight * window), step), _overlap_add(lobes * (weight * window), step)
 
 
-def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted sum of Wiener-filtered windows, and the weights' sum, over a band."""
+def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the weighted sums of Wiener-filtered windows and of their mean gains, and the weights' sum."""
     size = len(taper)
     step = size // 4
     x, variance, basic, extended, faith = fields.unbind()
@@ -173,4 +185,11 @@ def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -
     spectrum = torch.fft.rfft2((_windows(extended, size, step) - mean) * trusted)
     weight = share / (1 + 2 * (gain**2).sum((-2, -1), keepdim=True))
     part = torch.fft.irfft2(spectrum * gain, s=(size, size)) + mean * window
-    return _overlap_add(part * (weight * window), step), _overlap_add((window * window) * weight, step)
+    weights = (window * window) * weight
+    # Half of a spectrum is stored: columns but the first and the last stand for two.
+    mean_gain = (2 * gain.sum((-2, -1)) - gain[..., (0, -1)].sum((-2, -1)))[..., None, None] / size**2
+    return (
+        _overlap_add(part * (weight * window), step),
+        _overlap_add(weights * mean_gain, step),
+        _overlap_add(weights, step),
+    )

@@ -81,6 +81,12 @@ def _low_rank() -> Denoiser:
     return LowRankDenoiser()
 
 
+def _lattice_filter() -> Denoiser:
+    from core.denoising.methods.lattice_filter import LatticeFilterDenoiser
+
+    return LatticeFilterDenoiser()
+
+
 CLASSICAL: dict[str, Classical] = {
     one.name: one
     for one in (
@@ -89,6 +95,7 @@ CLASSICAL: dict[str, Classical] = {
         Classical("wavelets", "1", "wavelet thresholding on summed px, frame by frame", _wavelets),
         Classical("tv", "1", "total variation on summed px, frame by frame", _total_variation),
         Classical("nl-means", "1", "non-local means on summed px, frame by frame", _nl_means),
+        Classical("lattice-filter", "1", "Fourier windows and Gaussians, the best of each place", _lattice_filter),
         Classical("frame-average", "1", "mean of neighbouring frames along the drift", _frame_average),
         Classical("space-time-gaussian", "1", "Gaussian in space and time along the drift", _space_time_gaussian),
         Classical("low-rank", "1", "patches of low rank through time along the drift", _low_rank),
