@@ -27,7 +27,7 @@ def amorphous(rng: np.random.Generator, glass: Glass, size: tuple[float, float, 
 
     extent = np.asarray(size, float)
     require(bool((extent > 0).all()), f"A film of {size} Å has no volume.", "Give each side more than 0 Å.")
-    count = int(rng.poisson(glass.density * float(extent.prod())))
+    count = round(glass.density * float(extent.prod()))
     points = rng.uniform(size=(count, 3)) * extent
     elements = rng.choice(np.asarray(glass.elements), size=count, p=np.asarray(glass.fractions))
     # A tree that is periodic along z too would push the two faces apart: so the box is taller than the film.

@@ -10,7 +10,7 @@ import numpy as np
 from core.simulation.crystals import Array, Crystal
 from core.simulation.materials import Glass
 from core.simulation.objects.amorphous import amorphous, wandering
-from core.simulation.objects.atoms import Atoms, column_index, join, keep_apart, place, require
+from core.simulation.objects.atoms import Atoms, column_index, join, keep_apart, place, require, without_close_pairs
 from core.simulation.objects.lattice import Index, bond_length, grown, orientation
 from core.simulation.specimens import Specimen
 
@@ -66,7 +66,8 @@ def with_point_defects(rng: np.random.Generator, atoms: Atoms, defects: PointDef
     low, high = atoms.positions.min(0), atoms.positions.max(0)
     # Most random places are too near to a site: many are tried, and of those that are free few kept.
     tried = Atoms(rng.uniform(low, high, (count * 30, 3)), rng.choice(atoms.elements, count * 30))
-    return join(host, keep_apart(host, tried, 0.7 * bond).where_first(count))
+    free = without_close_pairs(keep_apart(host, tried, 0.7 * bond), 0.7 * bond)
+    return join(host, free.where_first(count))
 
 
 def wedge_half_thickness(points: Array, thickness: float, slope: float, angle: float) -> Array:

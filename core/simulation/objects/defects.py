@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -244,21 +245,36 @@ def _twin(whole: Atoms, crystal: Crystal, plane: Index, normal: Array) -> Atoms:
     return _joined(whole, mirrored, normal, bond_length(crystal), spacing)
 
 
+_ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Sb", "Te", "I"})
+
+
+def antiphase_shifts(crystal: Crystal) -> Array:
+    """Return the half translations (n, 3), angstrom, that exchange the metals of an ordered crystal for one another.
+
+    Each metal atom lands on the site of a metal atom, and not all on one of their own kind: 1/2 [110] in Cu3Au,
+    1/2 [111] in NiAl and in perovskites. None in crystals that are not ordered so.
+    """
+    names = np.asarray(crystal.elements)
+    metal = np.array([str(name) not in _ANIONS for name in names])
+    places = np.asarray(crystal.positions, float)
+    found = []
+    for half in (h for h in itertools.product((0.0, 0.5), repeat=3) if any(h)):
+        apart = (places[metal] + half)[:, None] - places[metal][None]
+        apart -= np.round(apart)
+        landed = (np.abs(apart) < 1e-3).all(-1)
+        own = names[metal][:, None] == names[metal][None]
+        if landed.any(1).all() and not (landed & own).any(1).all():
+            found.append(np.asarray(half) @ np.asarray(crystal.cell, float))
+    return np.array(found).reshape(-1, 3)
+
+
 def _antiphase(whole: Atoms, crystal: Crystal, plane: Index, rotation: Array, normal: Array) -> Atoms:
+    shifts = [rotation @ shift for shift in antiphase_shifts(crystal)]
     require(
-        len(set(crystal.elements)) > 1,
-        f"{crystal.name} has one element, so its domains cannot be out of phase.",
-        "Choose an ordered alloy or a compound.",
+        bool(shifts),
+        f"{crystal.name} has no two kinds of metal sites, so its domains cannot be out of phase.",
+        "Choose an ordered alloy, such as Cu3Au, or a perovskite.",
     )
-    cell = np.asarray(crystal.cell, float)
-    halves = [(0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5), (0.5, 0.5, 0.5)]
-    lattice = translations(crystal)
-    shifts = []
-    for half in halves:
-        vector = np.asarray(half) @ cell
-        if np.linalg.norm(lattice - vector, axis=1).min() > 0.1:
-            shifts.append(rotation @ vector)
-    require(bool(shifts), f"{crystal.name} has no antiphase shift.", "Choose an ordered alloy or a perovskite.")
     return _joined(whole, whole, normal, bond_length(crystal), plane_normal(crystal, plane)[1], shifts)
 
 

@@ -14,7 +14,7 @@ from core.simulation.objects.amorphous import film
 from core.simulation.objects.atoms import place, require
 from core.simulation.objects.biological import SMALLEST_BOX, biological
 from core.simulation.objects.bulk import bulk, random_point_defects
-from core.simulation.objects.defects import boundary, dislocation
+from core.simulation.objects.defects import antiphase_shifts, boundary, dislocation
 from core.simulation.objects.lattice import Index, orientation, planes_along
 from core.simulation.objects.particle import (
     particle_on_slab,
@@ -191,11 +191,12 @@ def _defect(rng: np.random.Generator, box: float, palette: Palette) -> tuple[Spe
 
 
 def _can_have(crystal: Crystal, kind: str) -> bool:
-    """Tell whether a defect of this kind is known along the zone axes that `_defect` takes: in cubic crystals."""
+    """Tell whether a defect of this kind is known along the zone axes that `_defect` takes."""
+    if kind == "antiphase boundary":
+        return len(antiphase_shifts(crystal)) > 0
     lengths = np.linalg.norm(crystal.cell, axis=1)
     gram = np.asarray(crystal.cell) @ np.asarray(crystal.cell).T
-    cubic = bool(np.ptp(lengths) < 1e-6 and np.abs(gram - np.diag(np.diag(gram))).max() < 1e-6)
-    return cubic and (kind != "antiphase boundary" or len(set(crystal.elements)) > 1)
+    return bool(np.ptp(lengths) < 1e-6 and np.abs(gram - np.diag(np.diag(gram))).max() < 1e-6)
 
 
 def _slab(rng: np.random.Generator, box: float, palette: Palette) -> tuple[Specimen, tuple[str, ...]]:
