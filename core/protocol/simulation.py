@@ -37,8 +37,10 @@ class LensRecipe(Record):
     ----------
     kilovolt : tuple of float
         One of these.
-    defocus_nm, spherical_um, astigmatism_nm, focal_spread_nm : tuple of float
-        Of the objective lens (TEM); positive defocus is as in `core.simulation.imaging.Optics`.
+    defocus_nm, spherical_um, astigmatism_nm, coma_nm, threefold_nm, focal_spread_nm : tuple of float
+        C10 (positive is overfocus), C30, C12, C21 and C23 of the objective lens, and its focal spread (TEM).
+    convergence_mrad : tuple of float
+        Half-angle of the illumination (TEM).
     semiangle_mrad : tuple of float
         Of the probe (STEM).
     """
@@ -47,15 +49,18 @@ class LensRecipe(Record):
     defocus_nm: Range = (-15.0, 15.0)
     spherical_um: Range = (-20.0, 20.0)
     astigmatism_nm: Range = (0.0, 2.0)
+    coma_nm: Range = (0.0, 30.0)
+    threefold_nm: Range = (0.0, 30.0)
     focal_spread_nm: Range = (1.0, 5.0)
+    convergence_mrad: Range = (0.05, 0.4)
     semiangle_mrad: Range = (18.0, 32.0)
 
     @model_validator(mode="after")
     def _possible(self) -> LensRecipe:
         if min(self.kilovolt) <= 0:
             raise ValueError("kilovolt must lie above 0")
-        if self.focal_spread_nm[0] < 0 or self.astigmatism_nm[0] < 0 or self.semiangle_mrad[0] <= 0:
-            raise ValueError("spread, astigmatism and semiangle can't be negative")
+        if min(self.focal_spread_nm[0], self.convergence_mrad[0], self.semiangle_mrad[0]) < 0:
+            raise ValueError("spread, convergence and semiangle can't be negative")
         return self
 
 

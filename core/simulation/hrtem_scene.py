@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.simulation.imaging import Optics, image
+from core.simulation.imaging import enough_foci, image
+from core.simulation.lenses import draw_objective
 from core.simulation.movie import ImageOf
 from core.simulation.multislice import exit_wave, wave_size
 from core.simulation.scene import AtomScene
@@ -27,21 +28,14 @@ class HrtemScene(AtomScene):
 
     def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
         """Draw an objective lens."""
-        ranges = self.recipe.lens
-        optics = Optics(
-            kilovolt=float(rng.choice(ranges.kilovolt)),
-            defocus=10 * float(rng.uniform(*ranges.defocus_nm)),
-            spherical=1e4 * float(rng.uniform(*ranges.spherical_um)),
-            astigmatism=10 * float(rng.uniform(*ranges.astigmatism_nm)),
-            astigmatism_angle=float(rng.uniform(0, np.pi)),
-            focal_spread=10 * float(rng.uniform(*ranges.focal_spread_nm)),
-            blur=float(rng.uniform(0.05, 0.4)),
-        )
+        optics = draw_objective(rng, self.recipe.lens, (0.05, 0.4))
+
+        foci = enough_foci(optics)
 
         def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
             wave = self._wave(specimen, optics.kilovolt)
             at = replace(optics, defocus=optics.defocus + defocus)
-            return np.asarray(image(wave, specimen.box, at, self.field.grid).double().cpu().numpy())
+            return np.asarray(image(wave, specimen.box, at, self.field.grid, foci).double().cpu().numpy())
 
         return image_of, asdict(optics)
 

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.simulation.courses import Movement
-from core.simulation.imaging import Optics, image
+from core.simulation.imaging import image
+from core.simulation.lenses import draw_objective
 from core.simulation.movie import ImageOf
 from core.simulation.multislice import wave_size
 from core.simulation.objects.ice import ice_phase
+from core.simulation.objects.protein import DISPLACED
 from core.simulation.phase_object import exit_spectrum, projected_phase
 from core.simulation.scan.scan import Scan
 from core.simulation.scene import AtomScene, Shot
 from core.simulation.specimens import Specimen
 
 _ABSORBED = 0.08  # amplitude contrast of proteins in ice
-_VOLUME_OF_AN_ATOM = 17.5  # angstrom^3 of ice: proteins have 1.35 g/cm^3
 
 
 @dataclass
@@ -30,16 +31,7 @@ class IceScene(AtomScene):
 
     def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
         """Draw an objective lens, and another patch of ice."""
-        ranges = self.recipe.lens
-        optics = Optics(
-            kilovolt=float(rng.choice(ranges.kilovolt)),
-            defocus=10 * float(rng.uniform(*ranges.defocus_nm)),
-            spherical=1e4 * float(rng.uniform(*ranges.spherical_um)),
-            astigmatism=10 * float(rng.uniform(*ranges.astigmatism_nm)),
-            astigmatism_angle=float(rng.uniform(0, np.pi)),
-            focal_spread=10 * float(rng.uniform(*ranges.focal_spread_nm)),
-            blur=float(rng.uniform(0.2, 1.0)),
-        )
+        optics = draw_objective(rng, self.recipe.lens, (0.2, 1.0))
         grid = self.field.grid
         # The wave ends at 2/3 of its own Nyquist; the image's Nyquist lies within.
         size = wave_size(self.field.box, -(-grid * 3 // 2), self.field.box)
@@ -52,7 +44,7 @@ class IceScene(AtomScene):
                 specimen.box,
                 size,
                 optics.kilovolt,
-                displaced=_VOLUME_OF_AN_ATOM,
+                displaced=DISPLACED,
             )
             at = replace(optics, defocus=optics.defocus + defocus)
             wave = exit_spectrum(phase, _ABSORBED)

@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
-from core.simulation.errors import SimulationError
+from core.simulation.errors import SimulationError, SpecimenError
 from core.simulation.materials import TRAINING
 from core.simulation.recording import TRAINING_INSTRUMENTS
-from core.simulation.scenes import kinds_of
+from core.simulation.scenes import check_size, kinds_of
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -39,6 +39,10 @@ def load_simulation(recipe: str) -> SimulateRecipe:
         raise _bad(f"The recipe can't be used: {wrong}.", path, "The manual lists every key.") from error
     for number, scene in enumerate(made.scenes):
         _check_names(scene, number, path)
+        try:
+            check_size(scene, made.side)
+        except SpecimenError as error:
+            raise _bad(f"scenes.{number}: {error.info.what}", path, error.info.advice) from error
     return made
 
 

@@ -12,17 +12,12 @@ from numpy.typing import NDArray
 from core.protocol.simulation import MotionRecipe, SceneRecipe
 from core.simulation.courses import Movement, draw_movement
 from core.simulation.dynamics.course import Course
-from core.simulation.materials import BENCHMARK, TRAINING
 from core.simulation.movie import ImageOf, Rendered, render
 from core.simulation.scan.scan import Scan
 from core.simulation.specimens import Specimen
 from core.simulation.truth import Columns
 
 Array = NDArray[np.float64]
-# Elements of amorphous films, whose atoms are no columns.
-_GLASSY = frozenset(
-    element for palette in (TRAINING, BENCHMARK) for glass in palette.glasses.values() for element in glass.elements
-)
 
 
 @dataclass(frozen=True)
@@ -94,9 +89,16 @@ class Scene(ABC):
 
 @dataclass
 class AtomScene(Scene):
-    """A scene of atoms, whatever they are imaged with."""
+    """A scene of atoms, whatever they are imaged with.
+
+    Attributes
+    ----------
+    ordered
+        Elements that stand in columns; those of amorphous films don't.
+    """
 
     specimen: Specimen
+    ordered: frozenset[str]
 
     @abstractmethod
     def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
@@ -110,9 +112,7 @@ class AtomScene(Scene):
         return Shot(rendered.images, movement.course, self._columns(rendered), settings)
 
     def _columns(self, rendered: Rendered) -> tuple[Columns, ...]:
-        """Columns of every frame, if there is a lattice; atoms of an amorphous film are none."""
+        """Columns of every frame, if there is a lattice."""
         if not self.periodic:
             return ()
-        here = {str(element) for element in np.unique(self.specimen.elements)}
-        only = here - _GLASSY if "film" in self.kind and here - _GLASSY else here
-        return tuple(rendered.columns(t, only=only) for t in range(len(rendered.images)))
+        return tuple(rendered.columns(t, only=self.ordered) for t in range(len(rendered.images)))

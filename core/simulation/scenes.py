@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from core.protocol.simulation import SceneRecipe
+from core.simulation.errors import SpecimenError
 from core.simulation.hrtem_scene import HrtemScene
 from core.simulation.ice_scene import IceScene
 from core.simulation.materials import TRAINING, Palette
+from core.simulation.objects.biological import SMALLEST_BOX, biological
+from core.simulation.objects.draw import KINDS, Drawn, draw, draw_surface
 from core.simulation.scene import Field, Scene
-from core.simulation.specimens import random_specimen
+from core.simulation.sem_scene import SemScene
 
 # Sizes of a px that are usual for a modality.
 PIXELS_NM = {
@@ -21,16 +24,24 @@ PIXELS_NM = {
 }
 # Around the frame: crystals don't wrap round the box, and movies drift into the margin.
 _MARGIN_SHARE, _MARGIN_ANGSTROM = 0.08, 10.0
-_ATOMIC = ("supported particle", "particle on carbon", "surface", "bulk", "particles", "film")
+# Smallest and largest box in angstrom: specimens must fit, and every atom of them is placed.
+_BOXES = {
+    "HRTEM": (16.0, 500.0),
+    "HAADF": (16.0, 500.0),
+    "ABF": (16.0, 500.0),
+    "SEM": (100.0, 1e8),
+    "TEM": (SMALLEST_BOX, 3000.0),
+}
+_SMALLEST_CAPSID = 330.0  # angstrom: the box that holds one
 
 
-def kinds_of(modality: str) -> tuple[str, ...]:
-    """Kinds of structure that a modality images, of the training list."""
+def kinds_of(modality: str, palette: Palette = TRAINING) -> tuple[str, ...]:
+    """Kinds of structure that a modality images."""
     if modality == "TEM":
-        return TRAINING.biological
+        return palette.biological
     if modality == "SEM":
-        return TRAINING.surfaces
-    return _ATOMIC
+        return palette.surfaces
+    return tuple(kind for kind in KINDS if kind != "biological")
 
 
 def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette: Palette) -> Scene:
@@ -41,19 +52,70 @@ def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette
     SimulationError
         It can't be made, such as a particle larger than its box.
     """
-    pixel = float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10
-    margin = int(np.ceil(max(_MARGIN_SHARE * side, _MARGIN_ANGSTROM / pixel)))
-    field = Field(pixel, side, margin)
+    check_size(recipe, side)
+    field = _field(float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10, side)
+    if recipe.modality == "SEM":
+        return _sem_scene(rng, recipe, field, palette)
     if recipe.modality == "TEM":
         return _ice_scene(rng, recipe, field, palette)
-    specimen = random_specimen(rng, field.box)
-    return HrtemScene(recipe, specimen.kind, specimen.kind != "film", field, {}, specimen)
+    drawn = draw(rng, field.box, palette, _one_of(rng, recipe.kinds))
+    ordered = _ordered(drawn, palette)
+    return HrtemScene(
+        recipe,
+        drawn.kind,
+        drawn.periodic and bool(ordered),
+        field,
+        {"made_of": list(drawn.made_of)},
+        drawn.specimen,
+        ordered,
+    )
+
+
+def check_size(recipe: SceneRecipe, side: int) -> None:
+    """Refuse px of which some would make a field that is too small or too large for what is imaged.
+
+    Raises
+    ------
+    SpecimenError
+        With the sizes that can be.
+    """
+    least, most = _BOXES[recipe.modality]
+    for pixel in recipe.pixel_nm:
+        box = _field(pixel * 10, side).box
+        if not least <= box <= most:
+            what = f"A field of {box / 10:.3g} nm ({side} px of {pixel:g} nm and a margin) can't be simulated here"
+            limits = f"{least / 10:g} to {most / 10:g} nm"
+            raise SpecimenError.about(f"{what} ({recipe.modality}).", f"Choose side and pixel_nm for {limits}.")
+
+
+def _field(pixel: float, side: int) -> Field:
+    return Field(pixel, side, int(np.ceil(max(_MARGIN_SHARE * side, _MARGIN_ANGSTROM / pixel))))
+
+
+def _one_of(rng: np.random.Generator, names: tuple[str, ...]) -> str | None:
+    return names[int(rng.integers(len(names)))] if names else None
+
+
+def _ordered(drawn: Drawn, palette: Palette) -> frozenset[str]:
+    """Elements that stand in columns: not those of a glass, and of a sheet only its own."""
+    here = {str(element) for element in np.unique(drawn.specimen.elements)}
+    for name in drawn.made_of:
+        if name in palette.glasses:
+            here -= set(palette.glasses[name].elements)
+        if name in palette.sheets:
+            here &= set(palette.sheets[name].elements)
+    return frozenset(here)
+
+
+def _sem_scene(rng: np.random.Generator, recipe: SceneRecipe, field: Field, palette: Palette) -> SemScene:
+    surface = draw_surface(rng, field.grid, field.pixel / 10, palette, _one_of(rng, recipe.kinds))
+    return SemScene(recipe, surface.kind, False, field, {"made_of": [surface.kind, *surface.materials]}, surface)
 
 
 def _ice_scene(rng: np.random.Generator, recipe: SceneRecipe, field: Field, palette: Palette) -> IceScene:
-    from core.simulation.objects.biological import biological
-
-    kind = str(rng.choice(recipe.kinds or palette.biological))
+    wanted = recipe.kinds or palette.biological
+    fitting = tuple(kind for kind in wanted if kind != "capsid" or field.box >= _SMALLEST_CAPSID)
+    kind = _one_of(rng, fitting or wanted) or ""
     thickness = float(rng.uniform(200, 600))
     specimen = biological(rng, field.box, kind, thickness)
-    return IceScene(recipe, kind, False, field, {}, specimen, thickness)
+    return IceScene(recipe, kind, False, field, {"made_of": [kind]}, specimen, frozenset(), thickness)

@@ -56,7 +56,7 @@ def make(
 
 def modality_sheet(modality: str, side: int, palette: Palette) -> list[Tile]:
     """Every kind at a rising dose, noisy above, clean below."""
-    kinds = kinds_of(modality)
+    kinds = kinds_of(modality, palette)
     doses = np.geomspace(2.0, 20.0, len(kinds))
     items = [
         make(modality, kind, number, side, float(dose), palette=palette)

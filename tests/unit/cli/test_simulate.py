@@ -113,6 +113,7 @@ def test_another_recipe_is_not_written_into_the_same_folder(quietbeam: Quietbeam
         (("pixel_nm = [0.03, 0.04]", 'pixel_nm = [0.03, 0.04]\nparticles = ["Unobtainium"]'), "Unobtainium"),
         (("pixel_nm = [0.03, 0.04]", 'pixel_nm = [0.03, 0.04]\nparticles = ["Ir"]'), "Ir"),
         (('modality = "HRTEM"', 'modality = "X-ray"'), "modality"),
+        (("pixel_nm = [0.03, 0.04]", "pixel_nm = [0.03, 4.0]"), "can't be simulated"),
         (('name = "tiny"', 'name = "tiny'), "no TOML"),
     ],
 )
