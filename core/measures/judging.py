@@ -11,7 +11,7 @@ import numpy.typing as npt
 from core.measures import flags as limits
 from core.measures.clips import Clip
 from core.measures.corrections import Removable, Share, removable
-from core.measures.cross_spectra import cross_spectra
+from core.measures.cross_spectra import CrossSpectra, cross_spectra
 from core.measures.intensity import Intensity, match
 from core.measures.residual import Residual, ResidualSpectrum, residual, residual_spectrum
 from core.measures.temporal_response import TemporalResponse, temporal_response
@@ -67,40 +67,68 @@ def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[],
     out = Judgement()
     clips, intensity = match(clips)
     _tell_intensity(out, intensity)
+    core = _core(clips, check)
+    parts, spectrum = residual(clips), residual_spectrum(clips, core.near)
+    out.measures |= _error_measures(core.found) | _time_measures(core.response)
+    out.measures |= _residual_measures(parts, spectrum, known.gain)
+    if core.drift is not None:
+        caveat = "Translation of the whole picture only."
+        out.measures["drift"] = Measure(value=core.drift, unit="px/frame", caveat=caveat)
+    looks = Looks.of(clips, core.found, spectrum, core.neighbours, known.references, known.reference_excess)
+    out.measures |= look_measures(looks, check)
+    out.flags += limits.intensity_flags(intensity) + core.flags()
+    if core.found is None and known.gain:
+        out.flags += limits.single_frame_flags(parts.dispersion)
+    _tell_limits(out, clips, core, known)
+    return out
+
+
+def flag(clips: Sequence[Clip]) -> tuple[list[Flag], dict[str, float]]:
+    """Only the flags of `judge`, and the numbers that they were made of."""
+    clips, intensity = match(clips)
+    core = _core(clips, lambda: None)
+    flags = limits.intensity_flags(intensity) + core.flags()
+    values = {"intensity": intensity.ratio, "drift": float("nan") if core.drift is None else core.drift}
+    if core.found is not None:
+        for name, share in (("put_back", core.found.put_back), ("smoothed", core.found.smoothed)):
+            values |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+        values |= {"own_noise": core.found.own_noise, "noise": core.found.noise, "error": core.found.error}
+        values |= {"error_deviation": core.found.error_deviation, "attainable": core.found.attainable}
+    if core.response is not None:
+        values |= {"neighbours": core.response.neighbours, "neighbours_surety": core.response.surety}
+        values |= {"in_place": core.response.in_place_share, "in_place_surety": core.response.in_place_surety}
+    return flags, values
+
+
+@dataclass(frozen=True)
+class _Core:
+    """What the flags are made of."""
+
+    response: TemporalResponse | None
+    neighbours: bool
+    near: CrossSpectra | None
+    found: Removable | None
+    drift: float | None
+
+    def flags(self) -> list[Flag]:
+        noise = [] if self.found is None else limits.noise_flags(self.found)
+        return noise + limits.time_flags(self.response, self.drift)
+
+
+def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
     response = temporal_response(clips)
     check()
     neighbours = limits.uses_neighbours(response)
     near = cross_spectra(clips, far=False)
     check()
     spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
-    found = None if spectra is None else removable(spectra)
     check()
-    parts, spectrum = residual(clips), residual_spectrum(clips, near)
-    drift = _drift(clips, out)
-    out.measures |= _error_measures(found) | _time_measures(response)
-    out.measures |= _residual_measures(parts, spectrum, known.gain)
-    if drift is not None:
-        out.measures["drift"] = Measure(value=drift, unit="px/frame", caveat="Translation of the whole picture only.")
-    looks = Looks.of(clips, found, spectrum, neighbours, known.references, known.reference_excess)
-    out.measures |= look_measures(looks, check)
-    out.flags += limits.intensity_flags(intensity)
-    if found is not None:
-        out.flags += limits.noise_flags(found)
-    elif known.gain:
-        out.flags += limits.single_frame_flags(parts.dispersion)
-    out.flags += limits.time_flags(response, drift)
-    _tell_limits(out, clips, found, response, known)
-    return out
+    found = None if spectra is None else removable(spectra)
+    return _Core(response, neighbours, near, found, _drift(clips))
 
 
-def _drift(clips: Sequence[Clip], out: Judgement) -> float | None:
+def _drift(clips: Sequence[Clip]) -> float | None:
     if not all(clip.certain for clip in clips):
-        if max(clip.frames for clip in clips) > 1:
-            text = (
-                "How the picture drifts could not be told for certain, so it was taken to stand still: smearing of "
-                "what moves can't be seen, and over-smoothing less well."
-            )
-            out.tell("drift-uncertain", text)
         return None
     return float(np.average([clip.drift for clip in clips], weights=[clip.frames for clip in clips]))
 
@@ -117,24 +145,26 @@ def _tell_intensity(out: Judgement, intensity: Intensity) -> None:
         out.tell("other-units", text, "warning")
 
 
-def _tell_limits(
-    out: Judgement, clips: Sequence[Clip], found: Removable | None, response: TemporalResponse | None, known: Known
-) -> None:
-    if found is None:
+def _tell_limits(out: Judgement, clips: Sequence[Clip], core: _Core, known: Known) -> None:
+    if core.drift is None and max(clip.frames for clip in clips) > 1:
+        text = (
+            "How the picture drifts could not be told for certain, so it was taken to stand still: smearing of what "
+            "moves can't be seen, and over-smoothing less well."
+        )
+        out.tell("drift-uncertain", text)
+    if core.found is None:
         text = (
             "There are no neighbouring frames to stand in for the truth, or the frames are too small: over-smoothed, "
             "over-fitted and smeared results can't be told from good ones."
         )
         out.tell("few-frames", text, "warning")
-    elif response is None:
+    elif core.response is None:
         out.tell("few-frames", "Twelve neighbouring frames are needed to see which frames went into a result.")
     if not known.gain:
         text = (
             "The gain is unknown: dispersion is left out, everything else was judged by what neighbouring frames say."
         )
         out.tell("gain-unknown", text)
-    if clips[0].frames and not any(np.ptp(clip.raw) > 0 for clip in clips):
-        out.tell("constant", "The raw frames are constant: there is nothing to be judged.", "warning")
 
 
 def _share(share: Share, caveat: str) -> Measure:
