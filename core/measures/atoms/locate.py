@@ -1,0 +1,279 @@
+"""Find all columns of an image and fit them: peaks, a joint fit, what the residual still shows, and a last fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from core.measures.atoms.errors import atoms_error
+from core.measures.atoms.fit import Fit, FittedColumns, fit_columns
+from core.measures.atoms.peaks import Peaks, apart, blob_width, find_peaks, noise_gain, noise_level, response
+
+Array = npt.NDArray[np.float64]
+
+_SMALLEST_PX = 24
+# Standard deviations above the noise.
+_SURE = 4.5
+# Filters, finest first, in widths: the finest whose noise is below this share of a typical column is used.
+_FILTERS, _QUIET = (0.6, 0.75, 0.9, 1.1), 0.08
+_LOOKS_AGAIN = 2
+# Two columns this many widths apart are one.
+_NEAREST = 0.8
+_ODD_WIDTH = 2.2
+_RIGHT_WIDTH = 0.12
+# Peaks below this share of the image's range are rounding.
+_TRIFLE = 0.01
+# Finer sampling than so many px a width only costs time.
+_FINE_ENOUGH = 2.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for.
+
+    Attributes
+    ----------
+    dark : bool
+        Columns are darker than what is around them (ABF, some HRTEM).
+    pixel_nm : float or None
+        Size of a px; helps to tell columns from other blobs.
+    width_px : float or None
+        Sigma of a column in px; None: estimated from the image.
+    least : float
+        Faintest column that counts, relative to the height of a typical one.
+    least_height : float
+        The same in image units, where it is known (null tests); the higher of both holds.
+    own_widths : bool
+        Whether columns may differ in width.
+    """
+
+    dark: bool = False
+    pixel_nm: float | None = None
+    width_px: float | None = None
+    least: float = 0.15
+    least_height: float = 0.0
+    own_widths: bool = True
+
+
+@dataclass(frozen=True)
+class Found:
+    """Columns and what was made of the image on the way.
+
+    Attributes
+    ----------
+    columns : FittedColumns
+        Volumes and heights are negative for dark columns.
+    width_px : float
+        What was taken for a column's sigma.
+    typical : float
+        Height of a typical column, image units, positive.
+    noise : float
+        Standard deviation of the white noise of a px.
+    """
+
+    columns: FittedColumns
+    width_px: float
+    typical: float
+    noise: float
+
+
+def find_columns(image: npt.ArrayLike, search: Search | None = None) -> Peaks:
+    """Find columns without fitting them: fast, right to about a tenth of a px. Raises as `locate_columns`."""
+    search = search or Search()
+    coarse = _Coarse.of(_checked(image, search), search)
+    peaks, _, _ = _first_look(coarse, search)
+    return Peaks(coarse.back(peaks.positions), peaks.heights)
+
+
+def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
+    """Find and fit every column of an image (H, W).
+
+    Raises
+    ------
+    AtomsError
+        Code ``not-an-image``: not two-dimensional, too small, values that are not finite, or all the same.
+    """
+    search = search or Search()
+    checked = _checked(image, search)
+    size = checked.shape
+    coarse = _Coarse.of(checked, search)
+    work, width = coarse.image, coarse.width
+    peaks, typical, noise = _first_look(coarse, search)
+    floor = max(search.least * typical, search.least_height)
+    fit = _fitted(work, peaks.positions, width, search)
+    for _ in range(_LOOKS_AGAIN):
+        guessed, width = width, _fitted_width(fit.columns, width)
+        places = _kept(fit.columns, width, floor)
+        more = _in_the_residual(work, fit, width, max(floor, _SURE * _noise_height(noise, width, _FILTERS[1])))
+        # The profile's tails are laid out by the guessed width: one that was far off is worth another fit.
+        good = abs(np.log(width / guessed)) < _RIGHT_WIDTH
+        if good and not len(more) and len(places) == len(fit.columns):
+            break
+        places = np.concatenate([places, more])
+        fit = _fitted(work, places[apart(places, _NEAREST * width)], width, search)
+    columns = coarse.enlarged(fit.columns.chosen(_good(fit.columns, floor)))
+    columns = columns.chosen(np.all((columns.positions > -0.5) & (columns.positions < np.array(size) - 0.5), axis=1))
+    if search.dark:
+        columns = replace(columns, volumes=-columns.volumes, background=-columns.background)
+    heights = np.abs(columns.heights)
+    return Found(columns, width * coarse.factor, float(np.median(heights)) if len(heights) else 0.0, noise)
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """An image binned as far as its columns allow: areas add up exactly, so nothing is lost but time.
+
+    `image` (h, w) holds means of `factor` x `factor` px, `width` is the columns' sigma in its px.
+    """
+
+    image: Array
+    factor: int
+    width: float
+
+    @classmethod
+    def of(cls, work: Array, search: Search) -> _Coarse:
+        width = search.width_px or blob_width(work, search.pixel_nm)
+        factor = max(1, int(width / _FINE_ENOUGH))
+        rows, cols = (length // factor for length in work.shape)
+        cut = work[: rows * factor, : cols * factor]
+        return cls(cut.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), factor, width / factor)
+
+    def back(self, places: Array) -> Array:
+        """Places in px of the image as it was."""
+        return np.asarray(places * self.factor + (self.factor - 1) / 2)
+
+    def enlarged(self, columns: FittedColumns) -> FittedColumns:
+        """Columns in px of the image as it was."""
+        return replace(
+            columns,
+            positions=self.back(columns.positions),
+            volumes=columns.volumes * self.factor**2,
+            widths=columns.widths * self.factor,
+            errors=columns.errors * self.factor,
+        )
+
+
+def _checked(image: npt.ArrayLike, search: Search) -> Array:
+    array = np.asarray(image)
+    if array.ndim != 2 or min(array.shape) < _SMALLEST_PX or array.dtype.kind not in "iufb":
+        raise atoms_error(
+            "not-an-image",
+            f"Columns are looked for in one image of at least {_SMALLEST_PX} px a side, not in {array.shape}.",
+            "Choose a larger region.",
+        )
+    work = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(work).all():
+        raise atoms_error(
+            "not-an-image", "The image holds values that are not finite.", "Choose another frame or region."
+        )
+    if float(np.ptp(work)) <= 1e-9 * max(float(np.abs(work).max()), 1e-300):
+        raise atoms_error("not-an-image", "All pixels of the image are the same.", "Choose another frame or region.")
+    return -work if search.dark else work
+
+
+def _first_look(coarse_image: _Coarse, search: Search) -> tuple[Peaks, float, float]:
+    """Return peaks, the height of a typical column and the noise."""
+    work, width = coarse_image.image, coarse_image.width
+    noise = noise_level(work)
+    rounding = _TRIFLE * float(np.quantile(work, 0.999) - np.median(work))
+    coarse = find_peaks(work, width, width, max(_SURE * _noise_height(noise, width, 1.0), rounding))
+    typical = _typical(coarse.heights)
+    chosen = next((f for f in _FILTERS if _noise_height(noise, width, f) < _QUIET * typical), _FILTERS[-1])
+    floor = max(search.least * typical, search.least_height, _SURE * _noise_height(noise, width, chosen))
+    peaks = find_peaks(work, width, chosen * width, floor)
+    keep = apart(peaks.positions, _NEAREST * width)
+    return Peaks(peaks.positions[keep], peaks.heights[keep]), typical, noise
+
+
+def _typical(heights: Array) -> float:
+    """Height of a typical column: the median weighted by height, so that many faint peaks hardly count."""
+    if not len(heights):
+        return 0.0
+    order = np.argsort(heights)
+    total = np.cumsum(heights[order])
+    return float(heights[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _noise_height(noise: float, width: float, factor: float) -> float:
+    """Standard deviation of a peak's height by white noise, for a filter of `factor` widths."""
+    return noise * noise_gain(factor * width) / response(width, factor * width)
+
+
+def _fitted(work: Array, places: Array, width: float, search: Search) -> Fit:
+    """Fit, with columns guessed beyond the border, which are not given back."""
+    beyond = continued(places, work.shape, 3 * width)
+    both = np.concatenate([places, beyond])
+    held = np.arange(len(both)) >= len(places)
+    fit = fit_columns(work, both, width, held=held, own_widths=search.own_widths)
+    return Fit(fit.columns.chosen(~held), fit.model, fit.rounds)
+
+
+def _fitted_width(columns: FittedColumns, guess: float) -> float:
+    """Sigma of the fitted columns, not too far from the guess."""
+    return float(np.clip(np.median(columns.widths), guess / 2, 2 * guess)) if len(columns) >= 3 else guess
+
+
+def _good(columns: FittedColumns, floor: float) -> npt.NDArray[np.bool_]:
+    """Columns that are high enough and as wide as columns are."""
+    if not len(columns):
+        return np.zeros(0, dtype=np.bool_)
+    middle = float(np.median(columns.widths))
+    # The floor is of the height in the image: a joint fit finds the same height again.
+    odd = (columns.widths > _ODD_WIDTH * middle) | (columns.widths < middle / _ODD_WIDTH)
+    return np.asarray((columns.heights >= 0.7 * floor) & ~odd)
+
+
+def _kept(columns: FittedColumns, width: float, floor: float) -> Array:
+    good = columns.chosen(_good(columns, floor))
+    order = np.argsort(-good.volumes, kind="stable")
+    places = good.positions[order]
+    return places[apart(places, _NEAREST * width)]
+
+
+def _in_the_residual(work: Array, fit: Fit, width: float, floor: float) -> Array:
+    """Return the places of columns that the fit has missed."""
+    rest = work - fit.model
+    # What no model fits (another shape of the columns) is no column: it must stand out of the rest.
+    floor = max(floor, 4 * float(np.std(rest)))
+    peaks = find_peaks(rest, width, _FILTERS[1] * width, floor)
+    if not len(peaks) or not len(fit.columns):
+        return peaks.positions
+    near, _ = cKDTree(fit.columns.positions).query(peaks.positions)
+    return peaks.positions[near > _NEAREST * width]
+
+
+def continued(places: Array, shape: tuple[int, ...], reach: float) -> Array:
+    """Guess columns beyond the border, up to `reach` px, by continuing the lattice: p + (p - q) for neighbours p, q.
+
+    Their flanks reach into the frame; a fit without them draws the first row outwards and spoils the profile. Where
+    there is no lattice a guess may be wrong: it is then fitted as very faint.
+    """
+    if len(places) < 4:
+        return np.zeros((0, 2))
+    size = np.array(shape[:2])
+    tree = cKDTree(places)
+    spacing = float(np.median(tree.query(places, k=2)[0][:, 1]))
+    border = np.minimum(places, size - 1 - places).min(axis=1)
+    guesses = []
+    for index in np.flatnonzero(border < 2.2 * spacing):
+        near = np.array(tree.query_ball_point(places[index], 2.2 * spacing))
+        guesses.append(2 * places[index] - places[near[near != index]])
+    if not guesses:
+        return np.zeros((0, 2))
+    all_of_them = np.concatenate(guesses)
+    out = np.minimum(all_of_them, size - 1 - all_of_them).min(axis=1)
+    all_of_them = all_of_them[(out < 0) & (out > -reach)]
+    if not len(all_of_them):
+        return np.zeros((0, 2))
+    # Several neighbours foretell the same column: those that agree best come first, and are averaged.
+    votes = cKDTree(all_of_them).query_ball_point(all_of_them, 0.3 * spacing)
+    count = np.array([len(one) for one in votes])
+    means = np.array([all_of_them[one].mean(axis=0) for one in votes])
+    order = np.argsort(-count, kind="stable")
+    means = means[order][count[order] >= 2]
+    means = means[apart(means, 0.7 * spacing)]
+    far, _ = tree.query(means) if len(means) else (np.zeros(0), None)
+    return np.asarray(means[far > 0.6 * spacing])
