@@ -91,6 +91,8 @@ class ModelChoice(QWidget):
         )
 
     def _summary(self, card: ModelCard) -> str:
+        if not card.modality:
+            return "\n".join(card.caveats)
         low, high = card.dose_range_e_px
         first = self.tr("For {0}, {1:.3g} to {2:.3g} electrons a pixel").format(" / ".join(card.modality), low, high)
         if card.pixel_size_nm is not None:

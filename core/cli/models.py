@@ -1,19 +1,26 @@
-"""``quietbeam models``: what is installed."""
+"""``quietbeam models``: what is installed, and the filters that need no training."""
 
 from __future__ import annotations
 
 from core.cli.reporting import errors_told, print_json, stderr, stdout
+from core.denoising.methods.classical import CLASSICAL
 from core.models import ModelStore
 
 
 def show_models(as_json: bool) -> None:
-    """Print the cards; JSON holds ``default``, ``models`` (cards with ``folder`` and ``built_in``), ``problems``."""
+    """Print the cards and the filters.
+
+    JSON holds ``default``, ``models`` (cards with ``folder`` and ``built_in``), ``filters`` (``name``, ``version``,
+    ``title``) and ``problems``.
+    """
     store = ModelStore.default()
     with errors_told(as_json):
         models, problems, default = store.list(), store.problems(), store.default_model()
     if as_json:
         cards = [{**m.card.model_dump(mode="json"), "folder": str(m.folder), "built_in": m.built_in} for m in models]
-        print_json({"default": default, "models": cards, "problems": [p.model_dump(mode="json") for p in problems]})
+        filters = [{"name": one.name, "version": one.version, "title": one.title} for one in CLASSICAL.values()]
+        told = [problem.model_dump(mode="json") for problem in problems]
+        print_json({"default": default, "models": cards, "filters": filters, "problems": told})
         return
     out = stdout()
     for model in models:
@@ -31,5 +38,8 @@ def show_models(as_json: bool) -> None:
         out.print(f"  {card.licence}, {card.author}, {card.created}; {model.folder}")
     if not models:
         out.print("No model is installed.")
+    out.print("Filters, which need no training and tune themselves on each movie:", style="bold")
+    for one in CLASSICAL.values():
+        out.print(f"  {one.name:<20}{one.title}")
     for problem in problems:
         stderr().print(problem.sentence(), style="yellow")

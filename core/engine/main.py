@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from core import __version__
 from core.denoising.allocator import keep_memory
+from core.denoising.methods.classical import CLASSICAL
 from core.engine.channel import Channel, leave, take_stdout
 from core.models import ModelStore
 from core.protocol.base import ErrorInfo
@@ -104,6 +105,9 @@ def _listen(channel: Channel, workshop: Workshop, store: ModelStore) -> None:
 
 def _models(number: int, store: ModelStore) -> ModelsListed:
     cards = tuple(model.card for model in store.list())
+    if cards:
+        # Filters are always there; alone they would hide that the models are missing.
+        cards += tuple(one.card for one in CLASSICAL.values())
     return ModelsListed(id=number, models=cards, default=store.default_model(), problems=store.problems())
 
 

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.denoising.denoiser import Denoiser
+from core.protocol.model_card import ModelCard, TrainingRecord
+
+ARCHITECTURE = "classical"
+_ANY_DOSE = 1e9
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,25 @@ class Classical:
     version: str
     title: str
     make: Callable[[], Denoiser]
+
+    @property
+    def card(self) -> ModelCard:
+        """What lists of models show: a card without weights; its architecture is `ARCHITECTURE`."""
+        return ModelCard(
+            name=self.name,
+            version=self.version,
+            title=f"{self.name} (filter)",
+            architecture=ARCHITECTURE,
+            config={},
+            modality=(),
+            dose_range_e_px=(0.0, _ANY_DOSE),
+            training=TrainingRecord(recipe="", data="", device="", duration_s=0, steps=0, seed=0),
+            licence="BSD-3-Clause",
+            author="Quietbeam contributors",
+            weights_sha256="",
+            created="",
+            caveats=(f"{self.title[0].upper()}{self.title[1:]}. Nothing was trained; it tunes itself on the movie.",),
+        )
 
 
 def _gaussian() -> Denoiser:

@@ -18,14 +18,15 @@ class NlMeansDenoiser(StabilisedDenoiser):
 
     name = "nl-means"
     grid = {
-        "patch": (3, 5, 7, 9, 13, 17),
-        "h": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2),
+        "patch": (3, 5, 9, 13, 17),
+        "h": (0.3, 0.4, 0.5, 0.6, 0.75, 0.95),
         "distance": (7, 11, 16, 22),
     }
-    start = {"patch": 7, "h": 0.5, "distance": 11}
+    start = {"patch": 9, "h": 0.5, "distance": 11}
     looks = 1
-    look_side = 384
+    look_side = 512
     costly = True
+    jointly = ("patch", "h")
 
     def filter(self, image: Frames, parameters: Parameters) -> Frames:
         """Denoise an image (h, w) of unit noise."""

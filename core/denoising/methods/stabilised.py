@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,8 +50,9 @@ class StabilisedDenoiser(ABC):
     looks = 2
     look_side = 512
     bytes_per_binned_pixel = 40.0
-    # A costly method goes no finer once that has stopped to help.
+    # A costly method goes no finer once that has stopped to help. What is tried jointly: all of the grid, or these.
     costly = False
+    jointly: tuple[str, ...] = ()
 
     def __init__(self, binnings: Sequence[int] = BINNINGS) -> None:
         self._binnings = tuple(binnings)
@@ -124,19 +126,33 @@ class StabilisedDenoiser(ABC):
         best: dict[str, float] = dict(self.start)
         found: list[tuple[float, dict[str, float]]] = []
         for binning in sorted(binnings, reverse=True):
-            best = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), best)  # type: ignore[misc]
-            choice = {"binning": binning, **best}
-            found.append((loss(choice), choice))
-            if self.costly and len(found) >= 3 and found[-1][0] > min(one[0] for one in found):
+            least = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), best, binning)  # type: ignore[misc]
+            found.append((least[0], {"binning": binning, **least[1]}))
+            best = least[1]
+            if self.costly and len(found) >= 3 and least[0] > min(one[0] for one in found):
                 break
         return min(found, key=lambda one: one[0])[1]
 
-    def _best(self, loss: Callable[[Parameters], float], start: Parameters) -> dict[str, float]:
-        if len(self.grid) > 1:
-            return search(self.grid, start, loss)
-        ((name, values),) = self.grid.items()
-        # Few enough to try them all: no valley of the loss is missed.
-        return min(({name: value} for value in values), key=loss)
+    def _best(
+        self, loss: Callable[[Parameters], float], start: Parameters, binning: int
+    ) -> tuple[float, dict[str, float]]:
+        """Try all choices of what is to be tried jointly, so that no valley is missed; walk from the best of them."""
+        known: dict[tuple[float, ...], float] = {}
+
+        def of(choice: Parameters) -> float:
+            key = tuple(choice[name] for name in self.grid)
+            if key not in known:
+                known[key] = loss(choice)
+            return known[key]
+
+        best = dict(start)
+        if binning > 1 or not self.costly:
+            names = self.jointly or tuple(self.grid)
+            tried = itertools.product(*(self.grid[name] for name in names))
+            best = min(({**best, **dict(zip(names, values, strict=True))} for values in tried), key=of)
+        if self.jointly:
+            best = search(self.grid, best, of)
+        return of(best), best
 
 
 def _binned(frame: Frames, binning: int) -> Frames:

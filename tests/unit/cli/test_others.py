@@ -40,9 +40,11 @@ def test_models_are_listed_with_what_they_are_for_and_damaged_ones_are_told(
     assert "psnr_db 39.5" in said.out
     assert "Only made up." in said.out
     assert "damaged" in said.err
+    assert "lattice-filter" in said.out
     listed = quietbeam("models", "list", "--json").json
     assert listed["default"] == "good"
     assert [m["name"] for m in listed["models"]] == ["good"]
+    assert {"gaussian", "wiener", "nl-means"} <= {one["name"] for one in listed["filters"]}
     assert listed["problems"][0]["path"].endswith("bad")
 
 
