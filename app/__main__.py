@@ -15,6 +15,7 @@ COMMANDS = (
     "info",
     "denoise",
     "score",
+    "thin",
     "rerun",
     "convert",
     "detector",
