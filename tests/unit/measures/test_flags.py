@@ -1,0 +1,118 @@
+"""Which results are flagged, and for what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.measures.clips import Clip
+from core.measures.judging import flag
+from tests.unit.measures.drifting_scenes import Frames, Scene, mean_along_drift, mean_of_three, scene
+
+DOSES = (0.5, 4.0, 20.0)
+
+
+def codes(one: Scene, result: Frames) -> set[str]:
+    return {found.code for found in flag([one.clip(result)])[0]}
+
+
+@pytest.fixture(params=DOSES, ids=[f"{dose} e/px" for dose in DOSES])
+def noisy(request: pytest.FixtureRequest) -> Scene:
+    return scene(dose=float(request.param))
+
+
+def test_the_truth_is_not_flagged(noisy: Scene) -> None:
+    assert codes(noisy, noisy.clean) == set()
+
+
+def test_the_best_gaussian_is_not_flagged(noisy: Scene) -> None:
+    assert codes(noisy, noisy.blurred(noisy.best_sigma)) == set()
+
+
+def test_identity_is_flagged(noisy: Scene) -> None:
+    assert "identity" in codes(noisy, noisy.raw)
+
+
+@pytest.mark.parametrize("dose", [4.0, 20.0])
+def test_a_gaussian_too_wide_is_over_smoothed(dose: float) -> None:
+    one = scene(dose=dose)
+    assert codes(one, one.blurred(1.6 * one.best_sigma)) == {"over-smoothed"}
+
+
+def test_a_gaussian_too_narrow_is_over_fitted(noisy: Scene) -> None:
+    assert codes(noisy, noisy.blurred(0.5 * noisy.best_sigma)) == {"over-fitted"}
+
+
+def test_the_truth_with_a_third_of_the_noise_is_over_fitted(noisy: Scene) -> None:
+    assert codes(noisy, noisy.clean + np.float32(0.3) * (noisy.raw - noisy.clean)) == {"over-fitted"}
+
+
+def test_a_mean_of_three_drifting_frames_is_smeared(noisy: Scene) -> None:
+    assert "temporally-smeared" in codes(noisy, mean_of_three(noisy.raw))
+
+
+def test_a_mean_of_three_denoised_frames_is_smeared() -> None:
+    one = scene(dose=20.0)
+    assert "temporally-smeared" in codes(one, mean_of_three(one.blurred(one.best_sigma)))
+
+
+def test_a_mean_that_follows_the_drift_is_not_smeared(noisy: Scene) -> None:
+    assert "temporally-smeared" not in codes(noisy, mean_along_drift(noisy))
+
+
+def test_a_mean_of_three_is_not_smeared_where_nothing_drifts() -> None:
+    one = scene(step=0.0)
+    assert "temporally-smeared" not in codes(one, mean_of_three(one.raw))
+
+
+def test_smearing_is_not_claimed_where_the_drift_is_uncertain() -> None:
+    one = scene()
+    clip = Clip(one.raw, mean_of_three(one.raw), np.zeros_like(one.shifts), certain=False)
+    assert "temporally-smeared" not in {found.code for found in flag([clip])[0]}
+
+
+def test_a_result_that_lost_a_tenth_of_its_intensity_is_flagged() -> None:
+    one = scene()
+    assert "intensity" in codes(one, np.float32(0.9) * one.clean)
+
+
+def test_a_result_of_other_units_is_judged_as_if_it_had_the_raw_ones() -> None:
+    one = scene()
+    normalised = (one.clean - one.clean.min()) / np.ptp(one.clean)
+    assert codes(one, normalised) == set()
+    wide = one.blurred(1.6 * one.best_sigma)
+    assert codes(one, (wide - wide.min()) / np.ptp(wide)) == {"over-smoothed"}
+
+
+@settings(max_examples=8, deadline=None)
+@given(gain=st.floats(0.01, 1000), seed=st.integers(0, 10))
+def test_flags_do_not_depend_on_the_gain(gain: float, seed: int) -> None:
+    one = scene(seed=seed, side=64)
+    result = one.blurred(1.3 * one.best_sigma)
+    plain = flag([one.clip(result)])[1]
+    scaled = flag([Clip(one.raw * np.float32(gain), result * np.float32(gain), one.shifts)])[1]
+    for name in ("put_back", "smoothed", "own_noise", "neighbours"):
+        assert scaled[name] == pytest.approx(plain[name], rel=1e-2, abs=1e-3)
+
+
+def test_two_frames_are_enough_to_see_that_nothing_was_done() -> None:
+    one = scene(frames=2, side=128)
+    assert codes(one, one.raw) == {"identity"}
+    assert codes(one, one.clean) == set()
+
+
+def test_a_camera_that_blurs_its_noise_is_judged_like_a_counter() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    one = scene(dose=4.0)
+
+    def seen(frames: Frames) -> Frames:
+        return np.asarray(gaussian_filter(frames, (0, 0.6, 0.6), mode="wrap"), dtype=np.float32)
+
+    camera = Scene(seen(one.raw), seen(one.clean), one.shifts)
+    assert codes(camera, camera.clean) == set()
+    assert codes(camera, camera.raw) == {"identity"}
+    assert codes(camera, camera.blurred(camera.best_sigma)) == set()
+    assert "over-smoothed" in codes(camera, camera.blurred(1.6 * camera.best_sigma))
