@@ -59,6 +59,14 @@ def test_drift_moves_the_image_as_if_its_atoms_had_moved() -> None:
     assert np.abs(rendered.images[1] - rendered.images[0]).max() > 0.2
 
 
+def test_what_drifts_during_the_exposure_is_smeared_along_its_way() -> None:
+    course = _with(STILL.course(1, RNG(0)), smears=np.array([[0.0, 3.0]]))
+    smeared = render(_still(_lonely(), 1), course, _Spots(), SIZE, PIXEL).images[0]
+    sharp = render(_still(_lonely(), 1), STILL.course(1, RNG(0)), _Spots(), SIZE, PIXEL).images[0]
+    assert smeared.max() < 0.9 * sharp.max()
+    np.testing.assert_allclose(smeared.sum(1), sharp.sum(1), rtol=1e-3)
+
+
 def test_turned_atoms_are_projected_anew() -> None:
     specimen = particle(BOX, 12.0)
     course = _with(STILL.course(2, RNG(0)), turns=np.array([0.0, 0.2]))

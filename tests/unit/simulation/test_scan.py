@@ -112,6 +112,13 @@ def test_the_field_says_where_each_pixel_was_scanned() -> None:
     np.testing.assert_allclose(image, _waves(side, rows + field[0], columns + field[1]), atol=3e-4)
 
 
+def test_a_scanned_line_is_as_bright_as_the_beam_was() -> None:
+    scan = Scan("b", (), LineBrightness(0.1))
+    image, _ = scan.look(np.full((60, 60), 2.0), 10, 40, STILL, RNG(3))
+    assert np.ptp(image, axis=1).max() < 1e-6
+    assert image.mean(1).std() > 0.05
+
+
 def test_drift_during_the_frame_shears_it() -> None:
     field = drift_field((100, 50), np.array([3.0, -2.0]))
     assert field[0, 0, 0] == pytest.approx(1.5)
