@@ -90,7 +90,7 @@ def _shape(rng: np.random.Generator, palette: Palette, crystal: Crystal) -> str:
 
 
 def _diameter(rng: np.random.Generator, box: float) -> float:
-    return float(rng.uniform(min(12.0, 0.3 * box), min(50.0, 0.5 * box)))
+    return float(rng.uniform(min(12.0, 0.4 * box), min(50.0, 0.55 * box)))
 
 
 def _surface_plane(rng: np.random.Generator, crystal: Crystal, zone: Index) -> Index:

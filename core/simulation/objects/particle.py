@@ -305,7 +305,7 @@ def particles(
         atoms = particle_atoms(rng, crystal, str(rng.choice(shapes)), size, turn, random_wear(rng))
         radius = float(np.linalg.norm(atoms.positions, axis=1).max(initial=0.0))
         spot = _free_place(rng, box, radius, taken)
-        if spot is None:
+        if spot is None or not len(atoms):
             continue
         taken.append((spot, radius))
         seat = 0.0

@@ -83,9 +83,9 @@ def _bundle(rng: np.random.Generator, radius: float) -> Atoms:
         for name, r, degrees, up in _BACKBONE:
             positions.append(_on_helix(r, turn + math.radians(degrees), height + up) + shift)
             elements += [name] * residues
-        for reach in (3.3, 4.2, 5.0, 5.6):
-            # Alanine ends after one atom of its side chain, tryptophan after ten: here four at most.
-            there = rng.uniform(size=residues) < 1.15 - reach / 8
+        for reach in (3.3, 3.9, 4.6, 5.2, 5.8):
+            # A side chain has 3.8 heavier atoms in the mean: alanine's ends after one, tryptophan's after ten.
+            there = rng.uniform(size=residues) < min(1.0, 1.3 - reach / 9)
             jitter = rng.normal(0, 0.5, (int(there.sum()), 3))
             positions.append(_on_helix(reach, turn[there], height[there]) + shift + jitter)
             elements += [str(e) for e in rng.choice(_SIDE, int(there.sum()))]

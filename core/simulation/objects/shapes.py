@@ -6,6 +6,7 @@ all of them. A multiple twin is built of strained tetrahedra that share an edge 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -99,6 +100,7 @@ def is_fcc_metal(crystal: Crystal) -> bool:
     return bool(np.ptp(lengths) < 1e-6 and abs(bond_length(crystal) * math.sqrt(2) - lengths[0]) < 1e-3)
 
 
+@functools.lru_cache(maxsize=64)
 def wulff(crystal: Crystal, largest: int = 3) -> Facets:
     """Return the equilibrium shape: each plane at a distance in proportion to its broken-bond energy (Wulff 1901).
 

@@ -174,6 +174,13 @@ def test_a_supported_particle_stands_on_its_support_and_in_it_nowhere() -> None:
     assert specimen.positions[metal, 1].max() < np.median(specimen.positions[~metal, 1])
 
 
+def test_a_particle_that_wears_away_leaves_its_film_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.simulation.objects.particle.random_wear", lambda rng: Wear(inside=1.0))
+    specimen = particles(_rng(), 16.0, _IRIDIUM, ("Wulff",), 8.0, 2, glass=TRAINING.glasses["a-C"])
+    assert set(specimen.elements) == {"C"}
+    assert not len(particles(_rng(), 16.0, _IRIDIUM, ("Wulff",), 8.0, 2).positions)
+
+
 # Films
 
 
