@@ -74,7 +74,7 @@ class ConstantNoise:
 @functools.lru_cache(maxsize=16)
 def _table(read: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return E[f(y) | l], ascending, and the l of each."""
-    from scipy import stats
+    from scipy.special import gammaln, xlogy
 
     means = np.arange(0, np.sqrt(_MOST) + _STEP, _STEP) ** 2
     counts = np.arange(int(means[-1] + 12 * np.sqrt(means[-1]) + 12))
@@ -84,4 +84,5 @@ def _table(read: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
         seen = 2 * np.sqrt(np.maximum(shifted, 0)) @ (weights / weights.sum())
     else:
         seen = 2 * np.sqrt(counts + _SHIFT)
-    return stats.poisson.pmf(counts[None], means[:, None]) @ seen, means
+    chance = np.exp(xlogy(counts[None], means[:, None]) - means[:, None] - gammaln(counts + 1.0)[None])
+    return chance @ seen, means

@@ -1,0 +1,116 @@
+"""Blind tuning: looks whose noise is not correlated, and a search that finds the least loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.denoising.arrays import ArrayMovie
+from core.denoising.context import Cancelled, QuietContext
+from core.denoising.tuning import (
+    coupled_looks,
+    frame_looks,
+    looks_at,
+    middle,
+    search,
+    spread,
+    thinned_look,
+    whole_counts_of,
+)
+
+from .helpers import Listener
+
+RNG = np.random.default_rng(11)
+TRUTH = np.full((1, 600, 600), 3.0, dtype=np.float32)
+COUNTS = RNG.poisson(TRUTH).astype(np.float32)
+
+
+def correlation(look, truth) -> float:
+    return float(np.corrcoef((look.given - truth).ravel(), (look.target - truth).ravel())[0, 1])
+
+
+def test_thinned_looks_keep_the_unit_and_share_no_noise():
+    look = thinned_look(COUNTS, 3)
+    assert look.given.mean() == pytest.approx(3, abs=0.02)
+    assert look.target.mean() == pytest.approx(3, abs=0.05)
+    assert abs(correlation(look, TRUTH)) < 0.01
+
+
+def test_coupled_looks_share_no_noise_and_are_mirrored():
+    noisy = TRUTH + 2 * RNG.standard_normal(TRUTH.shape).astype(np.float32)
+    one, other = coupled_looks(noisy, 4.0, 3)
+    assert abs(correlation(one, TRUTH)) < 0.01
+    assert np.allclose(one.given + other.given, 2 * noisy, atol=1e-4)
+    assert not np.array_equal(one.given, other.given)
+
+
+def test_looks_rank_results_as_the_truth_does():
+    """The loss of a result is its error plus a constant: differences of losses are differences of errors."""
+    noisy = TRUTH + 1.5 * RNG.standard_normal(TRUTH.shape).astype(np.float32)
+    looks = coupled_looks(noisy, 1.5**2, 8)
+
+    def loss(share: float) -> float:
+        return float(np.mean([look.loss(3 + share * (look.given - 3)) for look in looks]))
+
+    for share in (0.5, 1.0):
+        assert loss(share) - loss(0.0) == pytest.approx(share**2 * 1.5**2, rel=0.1)
+
+
+def test_counts_are_thinned_and_other_data_are_not():
+    assert len(frame_looks(COUNTS, None, 1)) == 1
+    assert len(frame_looks(COUNTS * np.float32(0.73), None, 1)) == 2
+    assert len(frame_looks(COUNTS, 3.0, 1)) == 2
+
+
+def test_a_few_stand_ins_do_not_hide_that_these_are_counts():
+    mended = COUNTS.copy()
+    mended[0, ::50, ::50] += 0.4
+    assert whole_counts_of(mended) is not None
+    assert whole_counts_of(COUNTS - 4) is None
+    assert whole_counts_of(COUNTS + np.float32(0.3)) is None
+
+
+def test_the_same_movie_is_looked_at_in_the_same_way():
+    movie = ArrayMovie(np.repeat(COUNTS, 4, axis=0))
+    first, again = looks_at(movie, QuietContext()), looks_at(movie, QuietContext())
+    assert len(first) == 3
+    assert first[0].given.shape == (1, 512, 512)
+    assert all(np.array_equal(a.target, b.target) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0].target, first[1].target)
+
+
+def test_looking_can_be_cancelled():
+    with pytest.raises(Cancelled):
+        looks_at(ArrayMovie(COUNTS), Listener(lambda self: True))
+
+
+@given(st.integers(0, 8), st.integers(0, 6))
+def test_a_valley_is_found_from_anywhere(start, best):
+    grid = {"a": tuple(range(9)), "b": tuple(range(7))}
+    calls = []
+
+    def loss(choice):
+        calls.append(tuple(choice.values()))
+        return (choice["a"] - best) ** 2 + (choice["b"] - 3) ** 2 + 0.5 * (choice["a"] - best) * (choice["b"] - 3)
+
+    assert search(grid, {"a": start, "b": 0}, loss) == {"a": best, "b": 3}
+    assert len(calls) == len(set(calls))
+
+
+@given(st.integers(1, 400), st.integers(1, 9))
+def test_frames_are_spread_from_the_first_to_the_last(frames, most):
+    numbers = spread(frames, most)
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) <= most
+    assert numbers[0] == 0
+    assert numbers[-1] in {frames - 1, 0}
+    assert len(numbers) == min(frames, most)
+
+
+def test_the_middle_is_a_copy():
+    part = middle(COUNTS, 100)
+    assert part.shape == (1, 100, 100)
+    assert not np.shares_memory(part, COUNTS)
+    assert middle(COUNTS[:, :7, :9], 100).shape == (1, 7, 9)
