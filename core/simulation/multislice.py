@@ -103,8 +103,8 @@ def exit_wave(
     OpticsError
         If the box, the voltage, the slices or B are impossible.
     """
-    slab = _Slab.of(positions, elements, tilt, slice_thickness)
-    return next(_march(slab, [slab.height], _Grid.of(box, size, kilovolt, debye_waller, device)))
+    slab = Slab.of(positions, elements, tilt, slice_thickness)
+    return next(_march(slab, [slab.height], WaveGrid.of(box, size, kilovolt, debye_waller, device)))
 
 
 def exit_waves(
@@ -125,12 +125,12 @@ def exit_waves(
     """
     if list(thicknesses) != sorted(thicknesses) or any(t <= 0 for t in thicknesses):
         raise OpticsError.about(f"The thicknesses {list(thicknesses)} don't rise from above zero.", "Sort them.")
-    slab = _Slab.of(positions, elements, tilt, slice_thickness)
-    yield from _march(slab, list(thicknesses), _Grid.of(box, size, kilovolt, debye_waller, device))
+    slab = Slab.of(positions, elements, tilt, slice_thickness)
+    yield from _march(slab, list(thicknesses), WaveGrid.of(box, size, kilovolt, debye_waller, device))
 
 
 @dataclass(frozen=True)
-class _Slab:
+class Slab:
     """Atoms sorted by depth (z from 0), and where to cut them."""
 
     positions: np.ndarray
@@ -138,9 +138,7 @@ class _Slab:
     slice_thickness: float
 
     @classmethod
-    def of(
-        cls, positions: np.ndarray, elements: np.ndarray, tilt: tuple[float, float], slice_thickness: float
-    ) -> _Slab:
+    def of(cls, positions: np.ndarray, elements: np.ndarray, tilt: tuple[float, float], slice_thickness: float) -> Slab:
         if not slice_thickness > 0:
             raise OpticsError.about(f"Slices of {slice_thickness} angstrom can't be.", "Use about 2 angstrom.")
         if not np.all(np.isfinite(positions)):
@@ -172,7 +170,7 @@ class _Slab:
 
 
 @dataclass
-class _Grid:
+class WaveGrid:
     """A square wave's frequencies, and how slices and empty space act on it."""
 
     box: float
@@ -185,7 +183,7 @@ class _Grid:
     factors: dict[str, Tensor]
 
     @classmethod
-    def of(cls, box: float, size: int, kilovolt: float, debye_waller: float, device: torch.device | None) -> _Grid:
+    def of(cls, box: float, size: int, kilovolt: float, debye_waller: float, device: torch.device | None) -> WaveGrid:
         if not (box > 0 and math.isfinite(box) and size >= 4):
             raise OpticsError.about(
                 f"A wave of {size} px over {box} angstrom can't be.", "Give a box and 4 px or more."
@@ -235,7 +233,7 @@ def _turned(turns: Tensor) -> Tensor:
     return torch.polar(torch.ones_like(angle), angle)
 
 
-def _march(slab: _Slab, stops: Sequence[float], grid: _Grid) -> Iterator[Tensor]:
+def _march(slab: Slab, stops: Sequence[float], grid: WaveGrid) -> Iterator[Tensor]:
     """Yield the wave's spectrum at each stop; it is kept between slices as a spectrum at a depth."""
     spectrum = torch.zeros(grid.size, grid.size, dtype=torch.complex64, device=grid.device)
     spectrum[0, 0] = grid.size**2

@@ -63,12 +63,13 @@ def project_columns(
     *,
     reach: float = 7.5,
     only: Collection[str] | None = None,
+    weights: Array | None = None,
 ) -> Columns:
     """Group a specimen's atoms into columns along the beam.
 
     Atoms of one element belong together when they are linked by steps of at most `tolerance` sideways and `reach`
     along the beam: so the columns of a tilted crystal stay whole. Columns of several elements that lie on each other
-    within `tolerance` become one. A column's position is the mean of its atoms, weighted by Z^1.7.
+    within `tolerance` become one. A column's position is the mean of its atoms by weight, its height the weights' sum.
 
     Parameters
     ----------
@@ -80,12 +81,16 @@ def project_columns(
         In angstrom. `reach` spans one period of the crystal along the beam.
     only
         Elements to be seen as columns, for instance without the carbon of an amorphous film; None takes all.
+    weights
+        (n,) strength of each atom; None takes Z^1.7.
     """
     chosen = np.ones(len(specimen.elements), bool) if only is None else np.isin(specimen.elements, list(only))
     positions, elements = specimen.positions[chosen], specimen.elements[chosen]
     if len(positions) == 0:
         return Columns(np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64), ())
-    weights = np.asarray(atomic_numbers(elements) ** HEIGHT_EXPONENT, np.float64)
+    if weights is None:
+        weights = np.asarray(atomic_numbers(specimen.elements) ** HEIGHT_EXPONENT, np.float64)
+    weights = weights[chosen]
     labels = _components(len(positions), _linked(positions, elements, specimen.box, tolerance, reach))
     labels = _absorbed(positions, weights, labels, specimen.box, tolerance)
     centres, heights = _centres(positions, weights, labels, specimen.box)
