@@ -66,6 +66,18 @@ def draw_movement(rng: np.random.Generator, motion: MotionRecipe | None, margin:
     return Movement(course, events, settings)
 
 
+def without(movement: Movement, turns: bool = False, defocus: bool = False) -> Movement:
+    """Return the movement without turning and tilting, or without change of focus."""
+    course, settings = movement.course, dict(movement.settings)
+    if turns:
+        course = replace(course, turns=np.zeros_like(course.turns), tilts=np.zeros_like(course.tilts))
+        settings |= {name: 0.0 for name in ("turn_deg", "tilt_wander_deg") if name in settings}
+    if defocus:
+        course = replace(course, defocus=np.zeros_like(course.defocus))
+        settings |= {name: 0.0 for name in ("defocus_wander",) if name in settings}
+    return replace(movement, course=course, settings=settings)
+
+
 def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(np.exp(rng.uniform(*np.log(bounds))))
 

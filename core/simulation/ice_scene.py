@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.simulation.courses import Movement
+from core.simulation.courses import Movement, without
 from core.simulation.imaging import image
 from core.simulation.lenses import draw_objective
 from core.simulation.movie import ImageOf
@@ -54,7 +54,4 @@ class IceScene(AtomScene):
 
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
         # The ice would have to turn and tilt with what it holds.
-        course = movement.course
-        still = replace(course, turns=np.zeros_like(course.turns), tilts=np.zeros_like(course.tilts))
-        settings = {**movement.settings, "turn_deg": 0.0, "tilt_wander_deg": 0.0}
-        return super()._shot(replace(movement, course=still, settings=settings), scan, rng)
+        return super()._shot(without(movement, turns=True), scan, rng)

@@ -13,6 +13,7 @@ from core.simulation.objects.biological import SMALLEST_BOX, biological
 from core.simulation.objects.draw import KINDS, Drawn, draw, draw_surface
 from core.simulation.scene import Field, Scene
 from core.simulation.sem_scene import SemScene
+from core.simulation.stem_scene import StemScene
 
 # Sizes of a px that are usual for a modality.
 PIXELS_NM = {
@@ -60,7 +61,8 @@ def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette
         return _ice_scene(rng, recipe, field, palette)
     drawn = draw(rng, field.box, palette, _one_of(rng, recipe.kinds))
     ordered = _ordered(drawn, palette)
-    return HrtemScene(
+    made = HrtemScene if recipe.modality == "HRTEM" else StemScene
+    return made(
         recipe,
         drawn.kind,
         drawn.periodic and bool(ordered),

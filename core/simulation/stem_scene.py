@@ -1,0 +1,64 @@
+"""STEM: atoms under a scanned probe, dark field or annular bright field."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.simulation.courses import Movement, without
+from core.simulation.movie import ImageOf
+from core.simulation.scan.scan import Scan
+from core.simulation.scene import AtomScene, Shot
+from core.simulation.specimens import Specimen
+from core.simulation.stem import stem_image
+from core.simulation.stem_optics import StemOptics
+
+# What else reaches a dark-field detector: scattering in the microscope, and the amplifier's level. A share of the mean.
+_STRAY = (0.005, 0.3)
+
+
+@dataclass
+class StemScene(AtomScene):
+    """Atoms under a scanned probe."""
+
+    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
+        """Draw a probe, and the angles of the detector."""
+        optics = self._optics(rng)
+        dark = self.recipe.modality == "HAADF"
+        stray = float(np.exp(rng.uniform(*np.log(_STRAY)))) if dark else 0.0
+
+        def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
+            del defocus
+            picture = np.asarray(stem_image(specimen, self.field.pixel, self.field.grid, optics), np.float64)
+            return picture + stray * max(float(picture.mean()), 1e-9)
+
+        return image_of, {**asdict(optics), "stray": stray}
+
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
+        # A column model does not change much with focus; keeping it lets drifting frames share one image.
+        return super()._shot(without(movement, defocus=True), scan, rng)
+
+    def _optics(self, rng: np.random.Generator) -> StemOptics:
+        ranges = self.recipe.lens
+        kilovolt = float(rng.choice(ranges.kilovolt))
+        semiangle = 1e-3 * float(rng.uniform(*ranges.semiangle_mrad))
+        if self.recipe.modality == "HAADF":
+            inner = float(rng.uniform(2.2, 3.5)) * semiangle
+            outer = inner * float(rng.uniform(2.0, 3.0))
+        else:
+            inner, outer = float(rng.uniform(0.4, 0.6)) * semiangle, float(rng.uniform(0.9, 1.0)) * semiangle
+        return StemOptics(
+            kilovolt=kilovolt,
+            convergence=semiangle,
+            inner=inner,
+            outer=outer,
+            defocus=float(rng.normal(0, 15)),
+            spherical=float(rng.uniform(-1e4, 1e4)),
+            astigmatism=float(rng.uniform(0, 10)),
+            astigmatism_angle=float(rng.uniform(0, np.pi)),
+            focal_spread=float(rng.uniform(20, 60)),
+            source=float(rng.uniform(0.25, 0.5)),
+        )
