@@ -17,11 +17,11 @@ What = Literal["hop", "appear", "vanish"]
 _LEAST_COLUMNS = 8
 _EDGE = 8.0  # angstrom from where the box cuts
 _AMORPHOUS = 0.95  # angstrom to the nearest in projection: a film of several layers is denser
-_OVERLAID = 1.2  # angstrom to the nearest three: closer where crystals lie on one another
-_AROUND = 1.9
+_AROUND, _NEAR = 1.9, 3.2  # of the nearest distances, and in angstrom
+_TALL = 6  # atoms: taller than what stands above one another by chance
 _GAP = np.deg2rad(115)  # close-packed projections leave at most 90 degrees
 _NEIGHBOUR = 1.35  # of the nearest distance between columns of one kind
-_FARTHEST = 6.5  # angstrom between these
+_ROWS, _FARTHEST = 4.3, 6.5  # angstrom: columns of the next row count as well; alone beyond
 _TAKEN, _CLOSEST = 0.55, 1.6  # of that distance, and in angstrom: closer than this, a site is not free
 _HOP_CHOICE = 4
 
@@ -153,11 +153,10 @@ class _Stage:
         # Atoms of amorphous films are no columns; nothing may change where the box cuts the specimen.
         distances, index = cKDTree(centres).query(centres, k=_LEAST_COLUMNS)
         sparse = np.median(distances[index, 1], axis=1) > _AMORPHOUS
-        standing = np.flatnonzero(sparse & (distances[:, 1:4].mean(axis=1) > _OVERLAID))
-        if len(standing) < _LEAST_COLUMNS:
-            return _Stage(specimen, labels, centres, empty, np.zeros((0, 2)), empty, np.zeros((0, 2)))
-        inside = np.all((centres[standing] > _EDGE) & (centres[standing] < specimen.box - _EDGE), axis=1)
-        surface = standing[inside & (_widest_gap(centres[standing]) >= _GAP)]
+        standing = np.flatnonzero(sparse | (atoms >= _TALL))
+        inside = np.all((centres > _EDGE) & (centres < specimen.box - _EDGE), axis=1)
+        surface = standing[inside[standing]]
+        surface = surface[_widest_gap(centres, surface) >= _GAP]
         kinds = _kinds(specimen, labels)
         sites, sources, moves = _free_sites(centres, kinds, standing, surface)
         return _Stage(specimen, labels, centres, surface, sites, sources, moves)
@@ -170,22 +169,22 @@ def _kinds(specimen: Specimen, labels: Labels) -> Labels:
     return np.asarray(np.unique(present, axis=0, return_inverse=True)[1].reshape(-1), np.intp)
 
 
-def _widest_gap(centres: Array) -> Array:
-    """Return the widest angle (n,) without a neighbour around each column, radians; 0 where it has fewer than two.
+def _widest_gap(centres: Array, chosen: Labels) -> Array:
+    """Return the widest angle without a neighbour around each of the `chosen` columns, radians; 0 with fewer than two.
 
-    Neighbours are closer than 1.9 times the mean distance of the three nearest columns.
+    Neighbours are closer than 1.9 times the mean distance of the three nearest columns, or 3.2 angstrom.
     """
     from scipy.spatial import cKDTree
 
-    near = min(14, len(centres))
-    distances, index = cKDTree(centres).query(centres, k=near)
-    close = (distances[:, 1:] < _AROUND * distances[:, 1:4].mean(axis=1, keepdims=True)).T
-    offsets = centres[index[:, 1:]] - centres[:, None]
-    angles = np.arctan2(offsets[..., 1], offsets[..., 0])
-    out = np.zeros(len(centres))
-    for place, own in enumerate(close.T):
-        if np.count_nonzero(own) >= 2:
-            around = np.sort(angles[place, own])
+    tree = cKDTree(centres)
+    out = np.zeros(len(chosen))
+    if not len(chosen):
+        return out
+    reach = np.maximum(_AROUND * tree.query(centres[chosen], k=4)[0][:, 1:].mean(axis=1), _NEAR)
+    for place, (column, near) in enumerate(zip(chosen, tree.query_ball_point(centres[chosen], reach), strict=True)):
+        offsets = centres[[other for other in near if other != column]] - centres[column]
+        if len(offsets) >= 2:
+            around = np.sort(np.arctan2(offsets[:, 1], offsets[:, 0]))
             out[place] = np.diff(np.append(around, around[0] + 2 * np.pi)).max()
     return out
 
@@ -205,12 +204,13 @@ def _free_sites(
         distances = np.hypot(*(centres[alike] - centres[p]).T)
         if not len(alike) or distances.min() > _FARTHEST:
             continue
-        for q in alike[distances < _NEIGHBOUR * distances.min()]:
+        for q in alike[distances < max(_NEIGHBOUR * float(distances.min()), _ROWS)]:
             move = 2 * (centres[p] - centres[q])
             site = centres[q] + move
             apart = max(_CLOSEST, _TAKEN * float(distances.min()))
             others = np.hypot(*(np.array(sites) - site).T).min() if sites else np.inf
-            if taken.query(site)[0] >= apart and others >= apart:
+            bound = max(_NEAR, _NEIGHBOUR * float(distances.min()))
+            if apart <= taken.query(site)[0] <= bound and others >= apart:
                 sites.append(site)
                 sources.append(int(q))
                 moves.append(move)
