@@ -6,8 +6,8 @@ The format: S. R. Hall, F. H. Allen and I. D. Brown, Acta Cryst. A 47 (1991) 655
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +16,13 @@ import numpy as np
 
 from core.simulation.crystals import Array, Crystal
 from core.simulation.errors import CrystalFileError
-from core.simulation.symmetry import cell_vectors
+from core.simulation.materials import Palette
+from core.simulation.symmetry import cell_vectors, orbit
 
 Occupancy = Literal["refuse", "random"]
 
 _LARGEST = 64 << 20  # bytes; the largest published inorganic CIFs with all their data are a few MB
 _MOST_ATOMS = 20_000
-_SAME = 0.05  # angstrom: images of one site on a special position
 _OVERLAP = 0.6  # angstrom: below any bond (H-H is 0.74)
 _FULL = 0.999
 
@@ -66,6 +66,16 @@ def read_cif(path: str | Path, block: str | None = None, occupancy: Occupancy = 
             where,
         )
     return _crystal(Path(path).stem, cell, operations, sites, seed, where)
+
+
+def with_crystals(palette: Palette, names: Iterable[str], folder: str | Path = ".") -> Palette:
+    """Return a palette that also holds the crystals of the CIFs among `names` (those that end in ``.cif``).
+
+    Each is listed under its name as given; paths are relative to `folder`. Partly occupied sites are drawn.
+    """
+    read = {name: read_cif(Path(folder) / name, occupancy="random") for name in names if name.lower().endswith(".cif")}
+    named = {name: replace(crystal, name=name) for name, crystal in read.items()}
+    return replace(palette, materials={**palette.materials, **named})
 
 
 def _refused(what: str, advice: str, path: str, code: str = "malformed") -> CrystalFileError:
@@ -285,12 +295,9 @@ def _crystal(
     places: list[Array] = []
     owner: list[int] = []
     for number, site in enumerate(sites):
-        images = np.array([op.apply_to_xyz(list(site.place)) for op in operations], float) % 1.0
-        for image in images:
-            mine = [place for place, who in zip(places, owner, strict=True) if who == number]
-            if not mine or _nearest(np.asarray(mine), image, cell) > _SAME:
-                places.append(image)
-                owner.append(number)
+        images = orbit(operations, site.place, cell)
+        places.extend(images)
+        owner.extend([number] * len(images))
         if len(places) > _MOST_ATOMS:
             raise _refused(
                 f"The cell holds more than {_MOST_ATOMS:,} atoms.", "Give a smaller cell.", where, "unsupported"
@@ -307,12 +314,6 @@ def _crystal(
         filled[group] = low + sites[who].occupancy
         chances.append((group, low, filled[group]))
     return Crystal(name, rows, elements, spots, tuple(chances), seed)
-
-
-def _nearest(places: Array, place: Array, cell: Array) -> float:
-    apart = places - place
-    apart -= np.round(apart)
-    return float(np.linalg.norm(apart @ cell, axis=-1).min())
 
 
 def _groups(places: Array, sites: list[_Site], cell: Array, where: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import gemmi
 import numpy as np
@@ -19,20 +19,17 @@ def cell_vectors(a: float, b: float, c: float, alpha: float, beta: float, gamma:
     return np.array(gemmi.UnitCell(a, b, c, alpha, beta, gamma).orth.mat.tolist(), float).T
 
 
-def orbit(group: gemmi.SpaceGroup, site: Sequence[float], cell: Array, same: float = _SAME) -> Array:
+def orbit(operations: Iterable[gemmi.Op], site: Sequence[float], cell: Array, same: float = _SAME) -> Array:
     """Return the fractional positions (n, 3), in [0, 1), of every image of a site in one cell.
 
     Images nearer than `same` angstrom to an earlier one (also across the cell's faces) are that one again.
     """
-    images = np.array([op.apply_to_xyz(list(site)) for op in group.operations()], float) % 1.0
+    images = np.array([op.apply_to_xyz(list(site)) for op in operations], float) % 1.0
     kept: list[Array] = []
     for image in images:
-        if not kept:
-            kept.append(image)
-            continue
-        apart = np.asarray(kept) - image
+        apart = np.asarray(kept).reshape(-1, 3) - image
         apart -= np.round(apart)
-        if np.linalg.norm(apart @ cell, axis=1).min() > same:
+        if not kept or np.linalg.norm(apart @ cell, axis=1).min() > same:
             kept.append(image)
     # A coordinate a rounding error below 1 is 0: the same atom, told the same way on every machine.
     out = np.asarray(kept)
@@ -50,10 +47,11 @@ def from_sites(
     `cell` is a, b, c (angstrom), alpha, beta, gamma (degrees).
     """
     vectors = cell_vectors(*cell)
+    operations = list(gemmi.SpaceGroup(group).operations())
     elements: list[str] = []
     positions: list[tuple[float, float, float]] = []
     for element, site in sites:
-        for x, y, z in orbit(gemmi.SpaceGroup(group), site, vectors):
+        for x, y, z in orbit(operations, site, vectors):
             elements.append(element)
             positions.append((float(x), float(y), float(z)))
     rows = tuple((float(x), float(y), float(z)) for x, y, z in vectors)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.simulation.cif import read_cif
+from core.simulation.cif import read_cif, with_crystals
 from core.simulation.crystals import fill
 from core.simulation.errors import CrystalFileError
 from core.simulation.materials import BENCHMARK, TRAINING
+from core.simulation.objects.draw import draw
 
 _CELL = """data_x
 _cell_length_a 5.411(2)
@@ -128,3 +130,25 @@ def test_a_cif_of_sapphire_gives_the_catalogues_crystal(tmp_path: Path) -> None:
     known = BENCHMARK.materials["Al2O3"]
     assert sorted(crystal.elements) == sorted(known.elements)
     np.testing.assert_allclose(sorted(crystal.positions), sorted(known.positions), atol=1e-6)
+
+
+def test_a_palette_takes_in_the_crystals_of_cifs_and_draws_of_them(tmp_path: Path) -> None:
+    _write(tmp_path, _CELL + _GROUP + _LOOP + _CERIA)
+    palette = with_crystals(TRAINING, ["Pt", "crystal.cif"], tmp_path)
+    palette = replace(palette, particles=("crystal.cif",), supports=("crystal.cif",), shapes=("cube",))
+    drawn = draw(np.random.default_rng(0), 40.0, palette, "supported particle")
+    assert drawn.made_of == ("crystal.cif", "crystal.cif", "cube")
+    assert set(drawn.specimen.elements) == {"Ce", "O"}
+    assert "crystal.cif" not in TRAINING.materials
+
+
+def test_a_large_cell_is_read_in_reasonable_time_and_a_huge_one_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.arange(12)] * 3, indexing="ij"), -1).reshape(-1, 3) / 12
+    rows = "".join(f"C{n} C {x:.5f} {y:.5f} {z:.5f} 1\n" for n, (x, y, z) in enumerate(grid))
+    cell = _CELL.replace("5.411(2)", "30").replace("5.411", "30")
+    crystal = read_cif(_write(tmp_path, cell + "_space_group_name_H-M_alt 'P 1'\n" + _LOOP + rows))
+    assert len(crystal.positions) == 12**3
+    many = "".join(f"C{n} C {x:.5f} {y:.5f} {z:.5f} 1\n" for n, (x, y, z) in enumerate(rng.uniform(size=(200, 3))))
+    with pytest.raises(CrystalFileError, match="more than 20,000 atoms"):
+        read_cif(_write(tmp_path, cell + _GROUP + _LOOP + many))

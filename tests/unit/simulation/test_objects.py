@@ -194,6 +194,18 @@ def test_a_glass_has_its_density_and_its_atoms_keep_their_distance(name: str) ->
     assert np.median(cKDTree(atoms.positions).query(atoms.positions, k=2)[0][:, 1]) < 1.25 * glass.distance
 
 
+def test_a_wide_film_is_as_dense_and_as_disordered_as_a_small_one() -> None:
+    glass = BENCHMARK.glasses["a-Ge"]
+    atoms = amorphous(_rng(4), glass, (120.0, 90.0, 8.0))
+    assert len(atoms) == pytest.approx(glass.density * 120 * 90 * 8, rel=0.02)
+    assert _nearest(atoms.positions) >= glass.distance
+    np.testing.assert_allclose(np.abs(atoms.positions).max(0), [60, 45, 4], atol=0.3)
+    # Laid out of pieces, but with no lattice of them: no spot stands out of the speckle.
+    picture, _, _ = np.histogram2d(atoms.positions[:, 0], atoms.positions[:, 1], bins=(240, 180))
+    power = np.abs(np.fft.fft2(picture - picture.mean())) ** 2
+    assert power.max() / power.mean() < 2 * math.log(power.size)
+
+
 def test_a_film_ends_at_its_edge_and_is_thinner_there() -> None:
     atoms = film_atoms(_rng(5), 60.0, BENCHMARK.glasses["a-Ge"], 40.0, (0.0, 5.0))
     x, z = atoms.positions[:, 0], atoms.positions[:, 2]
