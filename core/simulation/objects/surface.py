@@ -136,7 +136,7 @@ def _cells(
 def _grains(rng: np.random.Generator, field: _Field) -> tuple[Array, Labels, tuple[str, ...]]:
     """A polycrystal: grains with flat or domed tops at different levels, grooves between them, a second phase."""
     count = int(rng.integers(40, 300))
-    cell, border, seeds = _cells(rng, field, count)
+    cell, border, seeds = _cells(rng, field, count, rng.uniform(0.0, 0.06))
     width = 1 / math.sqrt(count)
     slope = rng.normal(0, 0.08, (count, 2))
     level = rng.normal(0, 0.06, count) * width
@@ -169,7 +169,10 @@ def _pores(rng: np.random.Generator, field: _Field) -> tuple[Array, Labels, tupl
         hole = np.where(wall > 0, -depth * np.sqrt(np.clip(wall, 0, 1)), 0.0)
         raised = 0.1 * radius * np.exp(-((away - rim * 1.08) ** 2) / (2 * (0.08 * radius) ** 2))
         patch = height[rows, columns]
-        height[rows, columns] = np.where(wall > 0, np.minimum(patch, hole + 0.3 * patch), patch + raised)
+        # No rim where there is no rim any more: one hole runs into the other.
+        solid = patch > -0.1 * depth
+        hole = np.minimum(patch, hole + 0.3 * np.clip(patch, 0, None))
+        height[rows, columns] = np.where(wall > 0, hole, patch + raised * solid)
     return height, np.zeros(height.shape, np.uint8), (str(rng.choice(["C", "Al", "Si"])),)
 
 
@@ -194,7 +197,7 @@ def _fracture(rng: np.random.Generator, field: _Field) -> tuple[Array, Labels, t
         dimples = -0.8 * width * np.clip(border / width, 0, 1) ** 0.7
         return dimples + 0.03 * rough, np.zeros(rough.shape, np.uint8), (str(rng.choice(["Fe", "Al", "Cu"])),)
     count = int(rng.integers(6, 30))
-    cell, _, seeds = _cells(rng, field, count)
+    cell, _, seeds = _cells(rng, field, count, 0.06)
     slope = rng.normal(0, 0.5, (count, 2))
     away = np.stack([field.y, field.x], -1) - seeds[cell]
     planes = (slope[cell] * away).sum(-1)
