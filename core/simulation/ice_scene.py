@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.simulation.courses import Movement, without
 from core.simulation.imaging import image
@@ -37,20 +38,22 @@ class IceScene(AtomScene):
         size = wave_size(self.field.box, -(-grid * 3 // 2), self.field.box)
         ice = ice_phase(rng, size, self.field.box / size, self.thickness, optics.kilovolt)
 
+        wave: list[tuple[Specimen, Tensor]] = []
+
         def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
-            phase = ice + projected_phase(
-                specimen.positions,
-                specimen.elements,
-                specimen.box,
-                size,
-                optics.kilovolt,
-                displaced=DISPLACED,
-            )
+            # Only the focus changes as long as the atoms stay.
+            if not wave or wave[0][0] is not specimen:
+                wave[:] = [(specimen, self._wave(specimen, ice, optics.kilovolt))]
             at = replace(optics, defocus=optics.defocus + defocus)
-            wave = exit_spectrum(phase, _ABSORBED)
-            return np.asarray(image(wave, specimen.box, at, grid).double().cpu().numpy())
+            return np.asarray(image(wave[0][1], specimen.box, at, grid).double().cpu().numpy())
 
         return image_of, {**asdict(optics), "ice": self.thickness}
+
+    def _wave(self, specimen: Specimen, ice: Tensor, kilovolt: float) -> Tensor:
+        phase = projected_phase(
+            specimen.positions, specimen.elements, specimen.box, len(ice), kilovolt, displaced=DISPLACED
+        )
+        return exit_spectrum(ice + phase, _ABSORBED)
 
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
         # The ice would have to turn and tilt with what it holds.
