@@ -40,7 +40,8 @@ class NlMeansDenoiser(StabilisedDenoiser):
             sigma=1.0,
             fast_mode=True,
         )
-        return np.asarray(out, dtype=np.float32)
+        # Of a single px it makes a number.
+        return np.asarray(out, dtype=np.float32).reshape(image.shape)
 
     def reach(self, parameters: Parameters) -> int:
         """Where the farthest patch ends."""

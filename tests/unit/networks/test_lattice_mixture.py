@@ -1,0 +1,95 @@
+"""The mixture of lattice filters and Gaussians: good everywhere, and no ghosts beyond a surface."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from core.networks.lattice_filter import lattice_filter, lattice_filter_and_share
+from core.networks.lattice_mixture import CANDIDATES, candidates, errors, mixture
+
+FLAT = torch.zeros(CANDIDATES)
+
+
+def crystal(size: int = 160, edge: int = 80, contrast: float = 0.4) -> torch.Tensor:
+    """A lattice that ends at column `edge`, in counts a binned px; vacuum beyond."""
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    waves = torch.cos(2 * math.pi * (x + 0.2 * y) / 10.3) + torch.cos(2 * math.pi * (y - 0.2 * x) / 10.3)
+    return (8 * (1 + contrast * waves * (x < edge)))[None, None].float()
+
+
+def noisy(truth: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return torch.poisson(truth, generator=torch.Generator().manual_seed(seed))
+
+
+def local_variance(x: torch.Tensor) -> torch.Tensor:
+    return torch.full_like(x, float(x.mean()))
+
+
+def prior_of(truth: torch.Tensor) -> torch.Tensor:
+    x = noisy(truth, 20)
+    return errors(x, local_variance(x), noisy(truth, 21))
+
+
+def test_beyond_a_surface_there_are_no_ghosts():
+    """A long window, good inside, lets the lattice fade into the vacuum; a short one leaves noise everywhere."""
+    truth = crystal()
+    x = noisy(truth)
+    variance = local_variance(x)
+    clean = mixture(x, variance, prior_of(truth))
+    vacuum, inside = (..., slice(92, 120)), (..., slice(16, 60))
+    rung, kept = [], []
+    for size in (32, 128):
+        alone = lattice_filter(x[:, 0], variance[:, 0], size)[:, None]
+        rung.append(float((alone - truth)[vacuum].square().mean()))
+        kept.append(float((alone - truth)[inside].square().mean()))
+    assert float((clean - truth)[vacuum].square().mean()) < 0.5 * min(rung)
+    assert float((clean - truth)[inside].square().mean()) < 1.2 * min(kept)
+
+
+def test_a_mixture_is_about_as_good_as_its_best_candidate():
+    for truth in (crystal(96, 96), crystal(96, 0), crystal(128, 64)):
+        x = noisy(truth, 3)
+        found, _ = candidates(x, local_variance(x))
+        best = float((found - truth).square().mean((0, 2, 3)).min())
+        mixed = float((mixture(x, local_variance(x), prior_of(truth)) - truth).square().mean())
+        # A thousandth of the noise's variance.
+        assert mixed < 1.15 * best + 1e-3 * float(x.mean())
+
+
+def test_empty_vacuum_stays_empty():
+    x = noisy(crystal(edge=0), 5)
+    assert float(mixture(x, local_variance(x), FLAT).std()) < 0.01 * float(x.mean())
+
+
+def test_what_is_clear_is_passed_through():
+    """At a million counts a px the noise is a thousandth: nothing may be smoothed away."""
+    truth = crystal() * 1e5
+    x = noisy(truth)
+    assert float((mixture(x, x.clamp(min=1), FLAT) - truth).std()) < 1.2 * float((x - truth).std())
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_the_share_is_that_of_a_px_own_noise(size):
+    """Of a lattice far above its noise, where hardly a coefficient's fate hangs on the noise."""
+    truth = crystal(96, 96) * 200
+    x = noisy(truth)
+    variance = local_variance(x)[:, 0]
+    estimate, share = lattice_filter_and_share(x[:, 0], variance, size)
+    assert torch.equal(estimate, lattice_filter(x[:, 0], variance, size))
+    assert 0 < float(share.min()) < float(share.max()) < 1
+    probe = torch.randn(x[:, 0].shape, generator=torch.Generator().manual_seed(1))
+    step = 0.3 * float(variance.mean()) ** 0.5
+    slope = (lattice_filter(x[:, 0] + step * probe, variance, size) - estimate) / step
+    assert float(share.mean()) == pytest.approx(float((slope * probe).mean()), rel=0.5)
+
+
+def test_errors_rank_the_candidates_as_the_truth_does():
+    truth = crystal()
+    x, target = noisy(truth, 1), noisy(truth, 2)
+    found, _ = candidates(x, local_variance(x))
+    true = (found - truth).square().mean((0, 2, 3)) / float(x.mean())
+    told = errors(x, local_variance(x), target)
+    assert torch.allclose(told - told.min(), true - true.min(), atol=0.05)
