@@ -35,15 +35,17 @@ def follow_segment(read: Read, start: int, stop: int, check: Callable[[], None])
     certain = True
     first, known = start, start
     frames: dict[int, Image] = {}
-    factor = 1
+    factor, length = 1, _PIECE
     while known < stop:
-        last = min(first + _PIECE, stop)
+        last = min(first + length, stop)
         for number in range(first, last):
             if number not in frames:
                 frames[number], factor = _look(read(number))
                 check()
         piece = _piece(np.stack([frames[number] for number in range(first, last)]), check).times(factor)
         last = first + len(piece.shifts)
+        # Where the picture runs out of view after a few frames it will again.
+        length = min(_PIECE, 2 * len(piece.shifts))
         common = slice(first - start, known - start)
         offset = (shifts[common] - piece.shifts[: known - first]).mean(axis=0) if known > first else np.zeros(2)
         shifts[known - start : last - start] = piece.shifts[known - first :] + offset

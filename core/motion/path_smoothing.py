@@ -33,14 +33,9 @@ def smooth_path(measured: Path, covariance: npt.NDArray[np.float64]) -> tuple[Pa
     """
     variances, axes = np.linalg.eigh(covariance)
     turned = measured @ axes
-    best: tuple[float, float, float, float] = (-np.inf, 1.0, _STEPS[0], _TURNS[0])
-    quiet = np.zeros(len(measured))
-    for scale, step, turn in itertools.product(_SCALES, _STEPS, _TURNS):
-        likelihood = sum(_filter(turned[:, k], scale * variances[k], step, turn, quiet).likelihood for k in (0, 1))
-        if likelihood > best[0]:
-            best = (likelihood, scale, step, turn)
-    _, scale, step, turn = best
+    scale, step, turn = _likeliest(turned, variances)
     variances = variances * scale
+    quiet = np.zeros(len(measured))
     jumps = np.zeros(len(measured))
     for k in (0, 1):
         surprise = _filter(turned[:, k], variances[k], step, turn, quiet).surprise
@@ -49,6 +44,30 @@ def smooth_path(measured: Path, covariance: npt.NDArray[np.float64]) -> tuple[Pa
     path = np.stack([one[0] for one in paths], axis=1) @ axes.T
     variance = np.stack([one[1] for one in paths], axis=1) @ np.square(axes).T
     return path, variance
+
+
+def _likeliest(z: Path, errors: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the scale of the errors and the paces (a, b) of greatest likelihood; all are tried side by side."""
+    tried = np.array(list(itertools.product(_SCALES, _STEPS, _TURNS)))
+    error = errors[:, None] * tried[:, 0]
+    steps, turns = np.square(tried[:, 1]), np.square(tried[:, 2])
+    p = np.repeat(z[0][:, None], len(tried), axis=1)
+    v, pv = np.zeros_like(p), np.zeros_like(p)
+    pp, vv = np.full_like(p, _START_PX**2), np.full_like(p, _START_SPEED**2)
+    likelihood = np.zeros_like(p)
+    for number in range(len(z)):
+        if number:
+            p = p + v
+            pp, pv, vv = pp + 2 * pv + vv + steps, pv + vv, vv + turns
+        total = pp + error
+        miss = z[number][:, None] - p
+        if number > 1:
+            likelihood -= 0.5 * (np.square(miss) / total + np.log(total))
+        gain, drag = pp / total, pv / total
+        p, v = p + gain * miss, v + drag * miss
+        pp, pv, vv = pp * (1 - gain), pv * (1 - gain), vv - drag * pv
+    scale, step, turn = tried[int(np.argmax(likelihood.sum(axis=0)))]
+    return float(scale), float(step), float(turn)
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,6 @@ class _Filtered:
     after: Path
     after_cov: npt.NDArray[np.float64]
     surprise: npt.NDArray[np.float64]
-    likelihood: float
 
 
 _MOVE = np.array([[1.0, 1.0], [0.0, 1.0]])
@@ -71,7 +89,6 @@ def _filter(z: npt.NDArray[np.float64], error: float, step: float, turn: float, 
     before, after = np.empty((count, 2)), np.empty((count, 2))
     before_cov, after_cov = np.empty((count, 2, 2)), np.empty((count, 2, 2))
     surprise = np.zeros(count)
-    likelihood = 0.0
     p, v = float(z[0]), 0.0
     pp, pv, vv = _START_PX**2, 0.0, _START_SPEED**2
     for number in range(count):
@@ -83,14 +100,12 @@ def _filter(z: npt.NDArray[np.float64], error: float, step: float, turn: float, 
         total = pp + error
         miss = float(z[number]) - p
         surprise[number] = miss / total**0.5
-        if number > 1:
-            likelihood -= 0.5 * (miss * miss / total + float(np.log(total)))
         gain, drag = pp / total, pv / total
         p, v = p + gain * miss, v + drag * miss
         pp, pv, vv = pp * (1 - gain), pv * (1 - gain), vv - drag * pv
         after[number] = p, v
         after_cov[number] = (pp, pv), (pv, vv)
-    return _Filtered(before, before_cov, after, after_cov, surprise, likelihood)
+    return _Filtered(before, before_cov, after, after_cov, surprise)
 
 
 def _smooth(z: Path, error: float, step: float, turn: float, jumps: Path) -> tuple[Path, Path]:

@@ -29,8 +29,11 @@ _Complex = npt.NDArray[np.complex64]
 
 LEAST_FRAMES = 4
 _LEAST_SIDE = 16
-# Coefficients kept at most, fewest that say something, and how far one must rise above its scatter.
-_MOST, _FEWEST, _RISE = 4000, 6, 6.0
+# Coefficients kept at most, and fewest that say something.
+_MOST, _FEWEST = 4000, 6
+# How likely noise alone is as coherent as one that is picked: those that hardly stand out blur the path, and are looked
+# at only where there are too few others.
+_CHANCES = (1e-5, 1e-4, 1e-3)
 # Coarsest detail that counts, in periods a frame: what is slower is background, and the taper's own.
 _SLOWEST = 3.0
 _TAPER = 0.2
@@ -89,8 +92,12 @@ def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
     if len(frames) < LEAST_FRAMES or min(frames.shape[1:]) < _LEAST_SIDE:
         return still(len(frames))
     size = (frames.shape[1], frames.shape[2])
-    picked = _pick(_spectra(frames, check), size)
-    if picked is None or _confirmed(picked, size, check) < _CONFIRMED:
+    spectra = _spectra(frames, check)
+    for chance in _CHANCES:
+        picked = _pick(spectra, size, chance)
+        if picked is not None and _confirmed(picked, size, check) >= _CONFIRMED:
+            break
+    else:
         return still(len(frames))
     rough = _path_of(picked, size, check)
     # Seen through a frame that stands still, a picture that moves seems to move less: now the frame moves along.
@@ -98,7 +105,7 @@ def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
     cut = _cut_along(frames, whole)
     if cut is None:
         return Trajectory(rough - rough[0], float("inf"), False)
-    picked = _pick(_spectra(cut, check), (cut.shape[1], cut.shape[2]))
+    picked = _pick(_spectra(cut, check), (cut.shape[1], cut.shape[2]), chance)
     if picked is None:
         return Trajectory(rough - rough[0], float("inf"), False)
     shifts, deviation = _settle(picked, rough - rough[0], whole.astype(np.float64), check)
@@ -196,7 +203,7 @@ def _taper(length: int) -> npt.NDArray[np.float64]:
     return np.sin(0.5 * np.pi * np.clip(np.minimum(at, 1 - at) / _TAPER, 0, 1)) ** 2
 
 
-def _pick(spectra: _Complex, size: tuple[int, int]) -> _Picked | None:
+def _pick(spectra: _Complex, size: tuple[int, int], chance: float) -> _Picked | None:
     count = len(spectra)
     power = np.mean(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
     coherent = np.zeros(power.shape, dtype=np.complex128)
@@ -208,16 +215,17 @@ def _pick(spectra: _Complex, size: tuple[int, int]) -> _Picked | None:
     slow = np.hypot(rows * size[0], columns * size[1]) < _SLOWEST
     # The half spectrum's first and last column hold each coefficient twice; Nyquist has no side to turn to.
     useless = slow | ((columns == 0) & (rows < 0)) | (np.abs(rows) == 0.5) | (columns == 0.5) | (power <= 0)
-    rise = np.where(useless, 0.0, signal / np.maximum(noise, 1e-300) * np.sqrt(count - 1))
-    order = np.argsort(-rise, axis=None, kind="stable")[:_MOST]
-    order = order[rise.flat[order] > _RISE]
+    # Of n products of noise |mean|^2 / mean^2 exceeds x with a chance of (1 - x)^(n - 1).
+    coherence = np.where(useless, 0.0, signal / np.maximum(power, 1e-300))
+    order = np.argsort(-coherence, axis=None, kind="stable")[:_MOST]
+    order = order[np.square(coherence.flat[order]) > 1 - chance ** (1 / max(1, count - 2))]
     if len(order) < _FEWEST:
         return None
     wave = 2 * np.pi * np.stack(np.broadcast_arrays(rows, columns), axis=-1).reshape(-1, 2)[order]
     deviation = np.sqrt(noise.flat[order])
     values = np.asarray(spectra.reshape(count, -1)[:, order] / deviation.astype(np.float32), dtype=np.complex64)
     # What scatter alone would reach is taken off the signal.
-    strength = np.sqrt(np.square(signal.flat[order] / noise.flat[order]) - 1 / (count - 1))
+    strength = np.sqrt(np.maximum(np.square(signal.flat[order] / noise.flat[order]) - 1 / (count - 1), 0))
     return _Picked(values, wave, order, strength)
 
 

@@ -21,14 +21,16 @@ TimeWeights = Callable[[npt.NDArray[np.int64]], Weights]
 _PARTS = 4
 _CUT = 4.0
 _SINC_REACH = 4
+_NARROWEST = 0.3
 
 
 def kernel(sigma: float, offset: float) -> npt.NDArray[np.float32]:
     """Return the taps that blur by `sigma` px and move by `offset` (-1/2 to 1/2) px; they add up to 1.
 
-    A Gaussian sampled at the px; for `sigma` 0 a Lanczos-windowed sinc (a single 1 without an offset).
+    A Gaussian sampled at the px; below 0.3 px, where samples tell no Gaussian, a
+    Lanczos-windowed sinc (a single 1 without an offset).
     """
-    if sigma <= 0:
+    if sigma < _NARROWEST:
         if offset == 0:
             return np.ones(1, dtype=np.float32)
         at = np.arange(-_SINC_REACH, _SINC_REACH + 1) - offset
@@ -41,7 +43,7 @@ def kernel(sigma: float, offset: float) -> npt.NDArray[np.float32]:
 
 def kernel_radius(sigma: float) -> int:
     """How far a kernel reaches to either side, in px."""
-    return int(np.ceil(_CUT * sigma + 0.5)) if sigma > 0 else _SINC_REACH
+    return int(np.ceil(_CUT * sigma + 0.5)) if sigma >= _NARROWEST else _SINC_REACH
 
 
 def aligned_mean(

@@ -20,6 +20,8 @@ from core.protocol.denoise import Notice
 _BYTES_PER_PIXEL = 24.0
 # How far the paired differences of the looks must speak for the beam's changes, in standard errors.
 _SURE = 3.0
+# Or so many looks all speak for them.
+_ALL_OF = 5
 
 Grid = Mapping[str, Sequence[float]]
 Choice = Mapping[str, float]
@@ -101,7 +103,8 @@ class AlongDriftDenoiser(ABC):
             if errors(still, False, False).mean() <= errors(along, True, False).mean():
                 follow, best = False, still
         gain = errors(best, follow, False) - errors(best, follow, True)
-        beam = len(gain) > 1 and bool(gain.mean() > _SURE * gain.std(ddof=1) / np.sqrt(len(gain)))
+        sure = len(gain) > 1 and bool(gain.mean() > _SURE * gain.std(ddof=1) / np.sqrt(len(gain)))
+        beam = sure or (len(gain) >= _ALL_OF and bool(np.all(gain > 0)))
         if beam:
             best = search(grid, best, lambda choice: float(errors(choice, follow, True).mean()))
         return {**best, "beam": beam, "reach": min(most, self.reach(best))}, follow and bool(np.any(course.shifts))
