@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tifffile
 
+from core.denoising.methods.classical import CLASSICAL
 from core.movies import open_movie
 from core.protocol.movie import MovieMeta
 from tests.frozen.conftest import Run
@@ -64,6 +65,25 @@ def test_sample_is_denoised_by_the_frozen_engine(command: Run, sample: Path, tmp
     assert clean.shape == noisy.shape
     assert clean.std() < 0.7 * noisy.std()
     assert clean.mean() == pytest.approx(noisy.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSICAL))
+def test_each_filter_runs_in_the_frozen_program(command: Run, sample: Path, tmp_path: Path, name: str) -> None:
+    output = tmp_path / "clean.tif"
+    run = command("denoise", sample, "-o", output, "--frames", "0:4", "--region", "0:128,0:128", "--model", name)
+    assert run.returncode == 0, run.stdout + run.stderr
+    with tifffile.TiffFile(output) as result, tifffile.TiffFile(sample) as raw:
+        clean, noisy = result.asarray(), raw.asarray()[:4, :128, :128].astype(float)
+    assert clean.std() < 0.8 * noisy.std()
+
+
+def test_result_is_judged_in_the_frozen_program(command: Run, sample: Path, tmp_path: Path) -> None:
+    parts = command("thin", sample, "-o", tmp_path, "--frames", "0:4", "--json")
+    assert parts.returncode == 0, parts.stdout + parts.stderr
+    first, second = json.loads(parts.stdout)["outputs"]
+    judged = command("score", first, first, "--reference", second, "--json")
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert "identity" in {flag["code"] for flag in json.loads(judged.stdout)["flags"]}
 
 
 def test_missing_file_is_bad_input(command: Run) -> None:
