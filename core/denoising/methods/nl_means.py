@@ -22,7 +22,7 @@ class NlMeansDenoiser(StabilisedDenoiser):
         "h": (0.3, 0.4, 0.5, 0.6, 0.75, 0.95),
         "distance": (7, 11, 16, 22),
     }
-    start = {"patch": 9, "h": 0.5, "distance": 11}
+    start = {"patch": 9, "h": 0.5, "distance": 7}
     looks = 1
     look_side = 512
     costly = True

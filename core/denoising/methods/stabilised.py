@@ -50,7 +50,8 @@ class StabilisedDenoiser(ABC):
     looks = 2
     look_side = 512
     bytes_per_binned_pixel = 40.0
-    # A costly method goes no finer once that has stopped to help. What is tried jointly: all of the grid, or these.
+    # A costly method filters single px only where the finest sum was the best, walks there from what was best for that,
+    # and looks at a quarter of the area. What is tried jointly: all of the grid, or these.
     costly = False
     jointly: tuple[str, ...] = ()
 
@@ -116,26 +117,26 @@ class StabilisedDenoiser(ABC):
         """Return the binning and the parameters of least loss over looks."""
         side = min(looks[0].given.shape[-2:])
         fits = tuple(one for one in self._binnings if side // one >= _LEAST_BINNED)
-        binnings = fits or self._binnings[:1]
+        seen = looks
 
         def loss(choice: Parameters) -> float:
             context.check()
-            return mean_loss(looks, lambda frames: self.run(frames, {"variance": variance, **choice}))
+            return mean_loss(seen, lambda frames: self.run(frames, {"variance": variance, **choice}))
 
-        # What is best depends on the sum: each is searched, from what was best for the coarser one.
-        best: dict[str, float] = dict(self.start)
-        found: list[tuple[float, dict[str, float]]] = []
-        for binning in sorted(binnings, reverse=True):
-            least = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), best, binning)  # type: ignore[misc]
-            found.append((least[0], {"binning": binning, **least[1]}))
-            best = least[1]
-            if self.costly and len(found) >= 3 and least[0] > min(one[0] for one in found):
-                break
-        return min(found, key=lambda one: one[0])[1]
+        # What is best depends on the sum: each is searched.
+        found: list[dict[str, float]] = []
+        for binning in sorted(fits or self._binnings[:1], reverse=True):
+            start = dict(self.start)
+            if self.costly and binning == 1 and found:
+                if len(found) > 1 and found[-1] != min(found, key=loss):
+                    break
+                seen = [Look(middle(look.given, side // 2), middle(look.target, side // 2)) for look in looks]
+                start = {name: found[-1][name] for name in self.grid}
+            best = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), start, binning)  # type: ignore[misc]
+            found.append({"binning": binning, **best})
+        return min(found, key=loss)
 
-    def _best(
-        self, loss: Callable[[Parameters], float], start: Parameters, binning: int
-    ) -> tuple[float, dict[str, float]]:
+    def _best(self, loss: Callable[[Parameters], float], start: Parameters, binning: int) -> dict[str, float]:
         """Try all choices of what is to be tried jointly, so that no valley is missed; walk from the best of them."""
         known: dict[tuple[float, ...], float] = {}
 
@@ -152,7 +153,7 @@ class StabilisedDenoiser(ABC):
             best = min(({**best, **dict(zip(names, values, strict=True))} for values in tried), key=of)
         if self.jointly:
             best = search(self.grid, best, of)
-        return of(best), best
+        return best
 
 
 def _binned(frame: Frames, binning: int) -> Frames:
