@@ -8,9 +8,9 @@ So, cell by cell in Fourier space,
   ``2 B c - B^2 <y - f, y - f>``;
 - over-fitted: ``d = <x - f, f> < 0``; shrinking by ``A = d / <f, f>`` lowers it by ``2 A d - A^2 <f, f>``.
 
-Content of one frame alone that is no noise (atoms that hop, jitter of a scan) would look like noise that was kept. So
-where the noise is white, what was kept of it is also measured by what is missing in the residual, N - <y - f, y - z>,
-and the shrinkage counts no more than that; and a scan's lines, whose brightness differs, are left out of it.
+Content of one frame alone that is no noise (atoms that hop, jitter of a scan) looks like noise that was kept. But a
+result that keeps a share k of noise is correlated with what was taken away, <y - f, f> = k (1 - k) N, and the truth is
+not: the shrinkage counts no more than that over <f, y - x>. A scan's lines, whose brightness differs, are left out.
 
 x is stood in for by other frames (`cross_spectra`). B and A are learned on one half of the movie and tested on the
 other, so that noise earns nothing. The truth itself has c = d = 0, whatever its other frames look like.
@@ -36,8 +36,6 @@ _INDEPENDENT = 0.5
 _RINGS_PER_OCTAVE = 3
 # Where the error is far below what a single frame allows, it is judged against this share of that.
 _FLOOR = 0.1
-# Two bands of high frequencies, in cycles a px, whose noise agrees within this where it is white.
-_HIGH_BANDS, _WHITE = ((0.25, 0.35), (0.38, 0.5)), 0.05
 _LINE_CELLS = 2
 
 
@@ -66,6 +64,8 @@ class Removable:
         Error of the best linear filter of one frame (Wiener's), as far as signal could be told from noise.
     own_noise : float
         Share of a frame's own noise that is left in its result, over all frequencies.
+    taken : float
+        Power of what was taken away over that of the noise.
     """
 
     put_back: Share
@@ -75,6 +75,7 @@ class Removable:
     noise: float
     attainable: float
     own_noise: float
+    taken: float
 
 
 def removable(spectra: CrossSpectra) -> Removable:
@@ -82,7 +83,6 @@ def removable(spectra: CrossSpectra) -> Removable:
     weights = spectra.grid.weights
     pixels = float(spectra.windows.sum()) * spectra.grid.side**2
     back, smooth = np.zeros(len(spectra.windows)), np.zeros(len(spectra.windows))
-    level = _white_level(spectra)
     steady = weights * _off_lines(spectra)
     for half in (False, True):
         train, test = spectra.half == half, spectra.half != half
@@ -93,12 +93,11 @@ def removable(spectra: CrossSpectra) -> Removable:
         back[test] = (gain * weights).sum(axis=(1, 2))
         factor = _shrink_factor(spectra, train)
         gain = factor * (2 * (spectra.fz - spectra.ff)[test] - factor * spectra.ff[test])
-        smooth[test] = (gain * steady).sum(axis=(1, 2)) * _noise_share(spectra, test, -factor * steady, level)
+        smooth[test] = (gain * steady).sum(axis=(1, 2)) * _noise_share(spectra, test, -factor * steady)
     errors = ((spectra.yz - 2 * spectra.fz + spectra.ff) * weights).sum(axis=(1, 2))
     noise = float(((spectra.yy - spectra.yz) * weights).sum())
     own = float(((spectra.fy - spectra.fz) * weights).sum())
-    if level is not None:
-        own = min(own, level * float(spectra.windows.sum()) * float(weights.sum()) - noise + own)
+    left = float(((spectra.yy - 2 * spectra.fy + spectra.ff) * weights).sum())
     attainable = _attainable(spectra)
     return Removable(
         put_back=_share(back, errors, spectra.windows, attainable),
@@ -108,19 +107,8 @@ def removable(spectra: CrossSpectra) -> Removable:
         noise=noise / pixels,
         attainable=attainable / pixels,
         own_noise=own / noise if noise > 0 else 0.0,
+        taken=left / noise if noise > 0 else 0.0,
     )
-
-
-def _white_level(spectra: CrossSpectra) -> float | None:
-    """Noise variance a px, from high frequencies, where hardly any signal is; None where the noise isn't white."""
-    noise = (spectra.yy - spectra.yz).sum(axis=0) / float(spectra.windows.sum())
-    frequency = spectra.grid.frequency
-    inner, outer = (
-        float(np.median(_smooth(noise)[(frequency >= low) & (frequency < high)])) for low, high in _HIGH_BANDS
-    )
-    if not outer > 0 or abs(inner / outer - 1) > _WHITE:
-        return None
-    return float(np.mean(noise[(frequency >= _HIGH_BANDS[0][0]) & (frequency < _HIGH_BANDS[1][1])]))
 
 
 def _off_lines(spectra: CrossSpectra) -> Array:
@@ -130,14 +118,11 @@ def _off_lines(spectra: CrossSpectra) -> Array:
     return out
 
 
-def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_], weights: Array, level: float | None) -> float:
-    """How much of what a result has of its frame alone is noise: what is missing in the residual, over all of it."""
-    if level is None:
-        return 1.0
+def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_], weights: Array) -> float:
+    """How much of what a result has of its frame alone is noise, by its correlation with what was taken away."""
     own = float(((spectra.fy - spectra.fz)[test].sum(axis=0) * weights).sum())
-    left = float(((spectra.yy - spectra.yz - spectra.fy + spectra.fz)[test].sum(axis=0) * weights).sum())
-    missing = level * float(spectra.windows[test].sum()) * float(weights.sum()) - left
-    return float(np.clip(missing / own, 0.0, 1.0)) if own > 0 else 1.0
+    correlated = float(((spectra.fy - spectra.ff)[test].sum(axis=0) * weights).sum())
+    return float(np.clip(correlated / own, 0.0, 1.0)) if own > 0 else 1.0
 
 
 def _residual_product(spectra: CrossSpectra, blocks: npt.NDArray[np.bool_]) -> Array:

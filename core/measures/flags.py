@@ -14,8 +14,8 @@ from core.protocol.score import Flag
 # Share of the error that a correction removes, and what of it must be sure.
 OVER_SMOOTHED, OVER_FITTED = 0.08, 0.2
 _SURE_PART = 0.4
-# Share of a frame's own noise that is left.
-IDENTITY = 0.6
+# Share of a frame's own noise that is left, and the power that was taken away, over that of the noise.
+IDENTITY, _HARDLY = 0.6, 0.3
 # Weight of the frames beside over a frame's own, and how sure it must be (standard errors).
 NEIGHBOURS, _NEIGHBOURS_SURE = 0.1, 4.0
 # Standard errors that speak for averaging in place, and the least drift for which that matters, px a frame.
@@ -32,7 +32,7 @@ def uses_neighbours(response: TemporalResponse | None) -> bool:
 def noise_flags(found: Removable) -> list[Flag]:
     """Identity, over-fitted, over-smoothed."""
     flags = []
-    if found.own_noise > IDENTITY:
+    if found.own_noise > IDENTITY and found.taken < _HARDLY:
         text = (
             f"{_percent(found.own_noise)} of each frame's own noise is still in the result: hardly anything was done."
         )
