@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from humanize import naturalsize
+
 import core
 from core.denoising.context import RunContext
 from core.jobs.errors import job_error
@@ -158,20 +160,22 @@ def _check_room(folder: Path, needed: int, missing: int, total: int, context: Ru
     """Tell the room that the set takes, and foresee a full disk."""
     free = shutil.disk_usage(folder).free
     if needed + _SPARE_BYTES > free:
-        what = f"The set needs about {needed / 1e9:.1f} GB more, but only {free / 1e9:.1f} GB are free on this disk."
+        what = f"The set needs about {naturalsize(needed)} more, but only {naturalsize(free)} are free on this disk."
         advice = "Free some space, choose another folder with -o, or make fewer with --only."
         raise job_error("disk-full", what, str(folder), advice)
     there = f" {total - missing} of {total} are there already." if missing < total else ""
-    text = f"Writing about {needed / 1e9:.2f} GB into {folder} ({free / 1e9:.0f} GB free).{there}"
+    text = f"Writing about {naturalsize(needed)} into {folder} ({naturalsize(free)} free).{there}"
     context.notice(Notice(level="info", code="space", text=text))
 
 
 def _sheets(folder: Path, recipe: SimulateRecipe | None, wanted: bool) -> tuple[str, ...]:
     if not wanted:
         return ()
-    from core.simulation.sheets import write_sheets
+    from core.simulation.sheets import write_conditions, write_sheets
 
-    return tuple(str(path) for path in write_sheets(folder, recipe is not None and recipe.output == "clean"))
+    made = write_sheets(folder, recipe is not None and recipe.output == "clean")
+    conditions = None if recipe is None else write_conditions(folder, recipe)
+    return tuple(str(path) for path in (*made, conditions) if path is not None)
 
 
 def _result(folder: Path, name: str, version: str, made: int, began: float, sheets: tuple[str, ...]) -> SimulateResult:

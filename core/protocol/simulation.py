@@ -75,8 +75,10 @@ class SceneRecipe(Record):
         How often, relative to the other scenes.
     kinds : tuple of str
         Kinds of structure; empty: all that the modality can image.
-    particles, supports : tuple of str
-        Materials; empty: all of the training list.
+    materials, particles, supports : tuple of str
+        Crystals that fill the frame or end in it, that particles are made of, and that carry them: names of the
+        training list, or CIFs beside the recipe. Empty: all that the training list has for it; particles are of
+        `materials` if only these are given.
     pixel_nm : tuple of float
         Size of a px, drawn log-uniformly.
     detectors : tuple of str
@@ -86,6 +88,7 @@ class SceneRecipe(Record):
     modality: Modality
     share: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     kinds: tuple[str, ...] = ()
+    materials: tuple[str, ...] = ()
     particles: tuple[str, ...] = ()
     supports: tuple[str, ...] = ()
     pixel_nm: LogRange

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from core.protocol.simulation import SimulateRecipe
 from core.simulation import generator
-from core.simulation.item_files import truth_of, write_json
+from core.simulation.item_files import columns_of, truth_of, write_json
 
 Images = NDArray[np.float16]
+_NOT_OF_VIEWS = {"gain", "offset", "counts", "dose_e_px", "columns", "times_s", "shifts_px"}
 
 
 def structure_bytes(recipe: SimulateRecipe) -> int:
@@ -40,12 +41,14 @@ def write_structure(folder: Path, recipe: SimulateRecipe, index: int, stopping: 
             return 0
         item = structure.clean_item(view)
         images[view] = item.clean[0] / np.float32(item.dose)
-        truths.append({k: v for k, v in truth_of(item).items() if k not in ("gain", "offset", "counts", "dose_e_px")})
+        truths.append({key: value for key, value in truth_of(item).items() if key not in _NOT_OF_VIEWS})
     partial = folder / f"{index:06d}.npy.partial"
     with partial.open("wb") as file:
         np.save(file, images)
     partial.replace(folder / f"{index:06d}.npy")
-    write_json(folder / f"{index:06d}.json", {"views": truths})
+    # The structure rests, so its columns are the same in all views.
+    columns = [columns_of(one) for one in item.frame_columns]
+    write_json(folder / f"{index:06d}.json", {"columns": columns, "views": truths})
     return recipe.views
 
 

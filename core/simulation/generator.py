@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
+from core.simulation.cif import with_crystals
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
 from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
@@ -72,9 +73,20 @@ def draw_structure(recipe: SimulateRecipe, index: int) -> Structure:
 
 
 def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:
-    """Restrict a palette to the materials that a scene names."""
+    """Restrict a palette to the materials that a scene names, and add those that it gives as CIFs.
+
+    Raises
+    ------
+    CrystalFileError
+        A CIF that can't be used.
+    """
+    named = (*scene.materials, *scene.particles, *scene.supports)
+    palette = with_crystals(palette, named)
+    chosen = {name: palette.materials[name] for name in named} if scene.materials else palette.materials
+    supports = scene.supports or scene.materials or palette.supports
     return replace(
         palette,
-        particles=scene.particles or palette.particles,
-        supports=scene.supports or palette.supports,
+        materials=chosen,
+        particles=scene.particles or scene.materials or palette.particles,
+        supports=supports,
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
-from core.simulation.errors import SimulationError, SpecimenError
+from core.simulation.errors import SimulationError
+from core.simulation.generator import palette_for
 from core.simulation.materials import TRAINING
 from core.simulation.recording import TRAINING_INSTRUMENTS
 from core.simulation.scenes import check_size, kinds_of
@@ -37,12 +38,15 @@ def load_simulation(recipe: str) -> SimulateRecipe:
     except ValidationError as error:
         wrong = "; ".join(_explain(one["loc"], one["type"], one["msg"]) for one in error.errors())
         raise _bad(f"The recipe can't be used: {wrong}.", path, "The manual lists every key.") from error
+    made = _with_paths(made, Path(path).absolute().parent)
     for number, scene in enumerate(made.scenes):
         _check_names(scene, number, path)
         try:
             check_size(scene, made.side)
-        except SpecimenError as error:
-            raise _bad(f"scenes.{number}: {error.info.what}", path, error.info.advice) from error
+            palette_for(scene, TRAINING)
+        except SimulationError as error:
+            place = f" ({error.info.path})" if error.info.path else ""
+            raise _bad(f"scenes.{number}: {error.info.what}{place}", path, error.info.advice) from error
     return made
 
 
@@ -77,15 +81,33 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str) -> str:
 def _check_names(scene: SceneRecipe, number: int, path: str) -> None:
     known = {
         "kinds": (scene.kinds, kinds_of(scene.modality)),
-        "particles": (scene.particles, TRAINING.particles),
-        "supports": (scene.supports, TRAINING.supports),
+        "materials": (scene.materials, tuple(TRAINING.materials)),
+        "particles": (scene.particles, tuple(TRAINING.materials)),
+        "supports": (scene.supports, tuple(TRAINING.materials)),
         "detectors": (scene.detectors, TRAINING_INSTRUMENTS.names(scene.modality)),
     }
     for key, (given, allowed) in known.items():
-        strange = [name for name in given if name not in allowed]
+        strange = [name for name in given if name not in allowed and not _is_cif(name)]
         if strange:
             what = f"scenes.{number}.{key}: {strange[0]!r} is not known for {scene.modality}."
             raise _bad(what, path, f"Known are: {', '.join(allowed)}.")
+
+
+def _is_cif(name: str) -> bool:
+    return name.lower().endswith(".cif")
+
+
+def _with_paths(recipe: SimulateRecipe, folder: Path) -> SimulateRecipe:
+    """Say where CIFs lie: they are named as seen from the recipe."""
+
+    def placed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple((folder / name).as_posix() if _is_cif(name) else name for name in names)
+
+    scenes = tuple(
+        scene.model_copy(update={key: placed(getattr(scene, key)) for key in ("materials", "particles", "supports")})
+        for scene in recipe.scenes
+    )
+    return recipe.model_copy(update={"scenes": scenes})
 
 
 def _bad(what: str, path: str, advice: str) -> SimulationError:

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.movies import open_movie
+from core.protocol.simulation import SimulateRecipe
+from core.simulation.contact_sheet import contact_sheet, write_sheet
+from core.simulation.imaging import Optics
 
 Grey = NDArray[np.uint8]
 _SIDE, _ACROSS, _MOST = 256, 6, 24
 _TEXT_HEIGHT, _GAP = 14, 4
+_LOOKED_AT, _CONDITIONS_SIDE = 10, 384
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,37 @@ def write_sheets(folder: Path, clean_only: bool = False) -> list[Path]:
             made.append(folder / f"sheet-{part.name}.png")
             sheet(tiles, _ACROSS).save(made[-1])
     return made
+
+
+def write_conditions(folder: Path, recipe: SimulateRecipe) -> Path | None:
+    """Write ``thickness-tilt-defocus.png``: the first HRTEM structure of a recipe under many conditions.
+
+    Four thicknesses up to the whole, three tilts, and five defoci over the range of the recipe's lens. None: the recipe
+    has no HRTEM among its first structures.
+    """
+    from core.simulation import generator
+    from core.simulation.hrtem_scene import HrtemScene
+
+    for index in range(min(recipe.structures, _LOOKED_AT)):
+        scene = generator.draw_structure(recipe, index).scene
+        if not isinstance(scene, HrtemScene) or not len(scene.specimen.elements):
+            continue
+        lens = scene.recipe.lens
+        optics = Optics(kilovolt=lens.kilovolt[0], spherical=1e4 * float(np.mean(lens.spherical_um)), focal_spread=30.0)
+        height = float(np.ptp(scene.specimen.positions[:, 2]))
+        made = contact_sheet(
+            scene.specimen,
+            scene.field.pixel,
+            min(scene.field.side, _CONDITIONS_SIDE),
+            optics,
+            [max(height, 4.0) * part for part in (0.25, 0.5, 0.75, 1.0)],
+            np.deg2rad([0.0, 1.0, 3.0]).tolist(),
+            (10 * np.linspace(*lens.defocus_nm, 5)).tolist(),
+        )
+        path = folder / "thickness-tilt-defocus.png"
+        write_sheet(made, path)
+        return path
+    return None
 
 
 def sheet(tiles: Sequence[Tile], across: int, side: int = _SIDE) -> Image.Image:

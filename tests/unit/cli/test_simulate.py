@@ -87,6 +87,24 @@ def test_clean_sets_are_arrays_with_mean_one(quietbeam: Quietbeam, recipe: Path,
     assert images.mean((1, 2), dtype=np.float64) == pytest.approx([1, 1], abs=1e-3)
     assert len(json.loads((tmp_path / "set" / "train" / "000000.json").read_text())["views"]) == 2
     assert (tmp_path / "set" / "sheet-train.png").exists()
+    assert (tmp_path / "set" / "thickness-tilt-defocus.png").exists()
+
+
+def test_crystals_come_from_cifs_beside_the_recipe(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    rows = "loop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu 0 0 0\n"
+    cell = "".join(f"_cell_length_{axis} 3.61\n" for axis in "abc")
+    cell += "".join(f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma"))
+    (tmp_path / "mine.cif").write_text(f"data_mine\n{cell}_symmetry_space_group_name_H-M 'F m -3 m'\n{rows}")
+    scene = 'modality = "HAADF"\nkinds = ["bulk"]\nmaterials = ["mine.cif"]'
+    recipe.write_text(RECIPE.replace('modality = "HRTEM"', scene))
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1", "--json")
+    assert said.code == 0, said.err
+    truth = json.loads((tmp_path / "set" / "train" / "000000-00.json").read_text())
+    assert {"Cu"} == set(truth["columns"][0]["elements"])
+    (tmp_path / "mine.cif").unlink()
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "other", "--json")
+    assert said.code == 2
+    assert "mine.cif" in said.json["error"]["what"]
 
 
 def test_another_recipe_is_not_written_into_the_same_folder(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
