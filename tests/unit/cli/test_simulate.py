@@ -100,7 +100,8 @@ def test_crystals_come_from_cifs_beside_the_recipe(quietbeam: Quietbeam, recipe:
     said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1", "--json")
     assert said.code == 0, said.err
     truth = json.loads((tmp_path / "set" / "train" / "000000-00.json").read_text())
-    assert {"Cu"} == set(truth["columns"][0]["elements"])
+    assert "Cu" in truth["columns"][0]["elements"]
+    assert truth["settings"]["made_of"][0].endswith("mine.cif")
     (tmp_path / "mine.cif").unlink()
     said = quietbeam("simulate", recipe, "-o", tmp_path / "other", "--json")
     assert said.code == 2
