@@ -13,15 +13,15 @@ Only a translation, the same for the whole frame.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+from scipy import fft, ndimage
 
 from core.motion.path_smoothing import smooth_path
+from core.noise.shifting import phase
 
 Image = npt.NDArray[np.float32]
 Shifts = npt.NDArray[np.float64]
@@ -34,6 +34,7 @@ _MOST, _FEWEST = 4000, 6
 # How likely noise alone is as coherent as one that is picked: those that hardly stand out blur the path, and are looked
 # at only where there are too few others.
 _CHANCES = (1e-5, 1e-4, 1e-3)
+_NEARBY = 7
 # Coarsest detail that counts, in periods a frame: what is slower is background, and the taper's own.
 _SLOWEST = 3.0
 _TAPER = 0.2
@@ -105,7 +106,8 @@ def follow(frames: Image, check: Callable[[], None]) -> Trajectory:
     cut = _cut_along(frames, whole)
     if cut is None:
         return Trajectory(rough - rough[0], float("inf"), False)
-    picked = _pick(_spectra(cut, check), (cut.shape[1], cut.shape[2]), chance)
+    size = (cut.shape[1], cut.shape[2])
+    picked = _pick(_spectra(cut, check), size, chance, rough - rough[0] - whole)
     if picked is None:
         return Trajectory(rough - rough[0], float("inf"), False)
     shifts, deviation = _settle(picked, rough - rough[0], whole.astype(np.float64), check)
@@ -203,14 +205,19 @@ def _taper(length: int) -> npt.NDArray[np.float64]:
     return np.sin(0.5 * np.pi * np.clip(np.minimum(at, 1 - at) / _TAPER, 0, 1)) ** 2
 
 
-def _pick(spectra: _Complex, size: tuple[int, int], chance: float) -> _Picked | None:
+def _pick(spectra: _Complex, size: tuple[int, int], chance: float, known: Shifts | None = None) -> _Picked | None:
+    """Pick the coefficients that agree from frame to frame, moved back by what is known of their shifts."""
     count = len(spectra)
     power = np.mean(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
     coherent = np.zeros(power.shape, dtype=np.complex128)
-    for one, following in itertools.pairwise(spectra):
-        coherent += following * one.conj()
+    steps = np.zeros((count - 1, 2)) if known is None else -np.diff(known, axis=0)
+    for one, following, step in zip(spectra[:-1], spectra[1:], steps, strict=True):
+        product = following * one.conj()
+        coherent += product * phase(step, size) if step.any() else product
     signal = np.abs(coherent) / (count - 1)
-    noise = np.maximum(power - signal, 1e-3 * power)
+    # By the neighbours too: a few frames may agree by chance. Of noise, |mean| takes 0.89 / sqrt(n) with it.
+    noise = ndimage.uniform_filter(power - signal, _NEARBY, mode="nearest") / (1 - 0.886 / np.sqrt(count - 1))
+    noise = np.maximum(noise, 1e-6 * power.max())
     rows, columns = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
     slow = np.hypot(rows * size[0], columns * size[1]) < _SLOWEST
     # The half spectrum's first and last column hold each coefficient twice; Nyquist has no side to turn to.
