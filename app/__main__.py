@@ -15,6 +15,7 @@ COMMANDS = (
     "info",
     "denoise",
     "score",
+    "nulltest",
     "thin",
     "rerun",
     "convert",

@@ -229,6 +229,39 @@ def score(
 
 
 @app.command()
+def nulltest(
+    file: FileArgument,
+    model: Annotated[str | None, typer.Option(help="Name of a model or a filter: quietbeam models list.")] = None,
+    device: DeviceOption = "auto",
+    frames: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Frames A to B - 1; some from the middle by default.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="Y0:Y1,X0:X1", help="In px; the 256 px with the most structure by default."),
+    ] = None,
+    atoms: Annotated[
+        Literal["auto", "bright", "dark"], typer.Option(help="Whether atoms are brighter or darker than around them.")
+    ] = "auto",
+    noise_frames: Annotated[int, typer.Option(min=1, help="Frames of each kind of noise to denoise.")] = 16,
+    repeats: Annotated[int, typer.Option(min=2, help="How often erased atoms are looked for.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same noise.")] = 0,
+    gain: Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")] = None,
+    black_level: Annotated[float | None, typer.Option(help="Stored value where no electron fell.")] = None,
+    dataset: DatasetOption = None,
+    settings: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Test how far a method's atoms can be believed: in pure noise, where one was erased, and where one was put in."""
+    # The parameters are the fields.
+    given = dict(locals())
+    given["settings"] = tuple(settings or ())
+    from core.cli.nulltest import NullTestOptions, run_nulltest
+
+    run_nulltest(NullTestOptions(**given))
+
+
+@app.command()
 def detector(
     file: FileArgument,
     output: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,7 @@ def denoise_array(
     pixel_nm: float | None = None,
     context: RunContext | None = None,
     state: State | None = None,
+    frames: Sequence[int] | None = None,
 ) -> Frames:
     """Denoise a movie (T, H, W) in electrons, whole frame by whole frame; returns electrons (T, H, W) float32.
 
@@ -99,12 +101,14 @@ def denoise_array(
     ----------
     state
         What `prepare` found out on another movie of the same kind; None: it looks at this one.
+    frames
+        Which frames are wanted; None: all. The others are looked at by methods that use time.
     """
     movie = ArrayMovie(np.asarray(electrons, dtype=np.float32), pixel_nm)
     if state is None:
         state = denoiser.prepare(movie, context or QuietContext())
     parts = []
-    for frame in range(movie.frames):
+    for frame in range(movie.frames) if frames is None else frames:
         if context is not None:
             context.check()
         block = _padded(movie.around(frame, frame + 1, denoiser.frames_before, denoiser.frames_after), state)

@@ -17,6 +17,7 @@ from core.protocol.denoise import (
     TrainJobResult,
 )
 from core.protocol.export import ExportRequest, ExportResult
+from core.protocol.nulltest import NullTestRequest, NullTestResult
 from core.protocol.rerun import RerunRequest, RerunResult
 from core.protocol.score import ScoreRequest, ScoreResult
 from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
@@ -32,6 +33,7 @@ Request = (
     | RerunRequest
     | ThinRequest
     | ScoreRequest
+    | NullTestRequest
     | SimulateRequest
     | BenchmarkRequest
 )
@@ -45,6 +47,7 @@ Result = (
     | RerunResult
     | ThinResult
     | ScoreResult
+    | NullTestResult
     | SimulateResult
 )
 
@@ -69,6 +72,10 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         from core.jobs import score
 
         return score.run(request, context)
+    if isinstance(request, NullTestRequest):
+        from core.jobs import nulltest
+
+        return nulltest.run(request, store, context)
     # These bring the simulation along, which nothing else needs.
     if isinstance(request, SimulateRequest | BenchmarkRequest):
         from core.jobs import simulate

@@ -388,7 +388,7 @@ class _Equations:
     def step(self, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         """Solve for the step of both parts."""
         alone = self.solve(gradient[0])
-        wide = np.linalg.solve(self.schur, gradient[1] - self.cross.T @ alone)
+        wide = np.asarray(np.linalg.solve(self.schur, gradient[1] - self.cross.T @ alone), dtype=np.float64)
         return alone - self.inner @ wide, wide
 
 

@@ -10,7 +10,16 @@ from scipy.spatial import cKDTree
 
 from core.measures.atoms.errors import atoms_error
 from core.measures.atoms.fit import Fit, FittedColumns, fit_columns
-from core.measures.atoms.peaks import Peaks, apart, blob_width, find_peaks, noise_gain, noise_level, response
+from core.measures.atoms.peaks import (
+    Peaks,
+    apart,
+    blob_width,
+    find_peaks,
+    noise_gain,
+    noise_level,
+    response,
+    typical_height,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -180,21 +189,12 @@ def _first_look(coarse_image: _Coarse, search: Search) -> tuple[Peaks, float, fl
     noise = noise_level(work)
     rounding = _TRIFLE * float(np.quantile(work, 0.999) - np.median(work))
     coarse = find_peaks(work, width, width, max(_SURE * _noise_height(noise, width, 1.0), rounding))
-    typical = _typical(coarse.heights)
+    typical = typical_height(coarse.heights)
     chosen = next((f for f in _FILTERS if _noise_height(noise, width, f) < _QUIET * typical), _FILTERS[-1])
     floor = max(search.least * typical, search.least_height, _SURE * _noise_height(noise, width, chosen))
     peaks = find_peaks(work, width, chosen * width, floor)
     keep = apart(peaks.positions, _NEAREST * width)
     return Peaks(peaks.positions[keep], peaks.heights[keep]), typical, noise
-
-
-def _typical(heights: Array) -> float:
-    """Height of a typical column: the median weighted by height, so that many faint peaks hardly count."""
-    if not len(heights):
-        return 0.0
-    order = np.argsort(heights)
-    total = np.cumsum(heights[order])
-    return float(heights[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def _noise_height(noise: float, width: float, factor: float) -> float:
@@ -242,7 +242,7 @@ def _in_the_residual(work: Array, fit: Fit, width: float, floor: float) -> Array
     if not len(peaks) or not len(fit.columns):
         return peaks.positions
     near, _ = cKDTree(fit.columns.positions).query(peaks.positions)
-    return peaks.positions[near > _NEAREST * width]
+    return np.asarray(peaks.positions[near > _NEAREST * width])
 
 
 def continued(places: Array, shape: tuple[int, ...], reach: float) -> Array:

@@ -125,6 +125,15 @@ def find_peaks(image: Array, width: float, sigma: float, least: float) -> Peaks:
     return Peaks(places[order], heights[order])
 
 
+def typical_height(heights: Array) -> float:
+    """Height of a typical column (n,): the median weighted by height, so that many faint peaks hardly count."""
+    if not len(heights):
+        return 0.0
+    order = np.argsort(heights)
+    total = np.cumsum(heights[order])
+    return float(heights[order][np.searchsorted(total, total[-1] / 2)])
+
+
 def apart(positions: Array, distance: float, keep: int = 0) -> npt.NDArray[np.bool_]:
     """Say which positions (n, 2), taken in their order, lie at least `distance` from all that were taken before.
 
