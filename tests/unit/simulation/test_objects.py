@@ -170,6 +170,7 @@ def test_a_supported_particle_stands_on_its_support_and_in_it_nowhere() -> None:
     metal = specimen.elements == "Ir"
     apart = cKDTree(specimen.positions[~metal]).query(specimen.positions[metal])[0]
     assert 1.8 < apart.min() < 2.6
+    assert specimen.positions[~metal, 1].min() - specimen.positions[metal, 1].max() == pytest.approx(2.1, abs=0.2)
     # The support lies at larger y (its normal points to -y), the particle above it.
     assert specimen.positions[metal, 1].max() < np.median(specimen.positions[~metal, 1])
 
@@ -179,6 +180,20 @@ def test_a_particle_that_wears_away_leaves_its_film_behind(monkeypatch: pytest.M
     specimen = particles(_rng(), 16.0, _IRIDIUM, ("Wulff",), 8.0, 2, glass=TRAINING.glasses["a-C"])
     assert set(specimen.elements) == {"C"}
     assert not len(particles(_rng(), 16.0, _IRIDIUM, ("Wulff",), 8.0, 2).positions)
+
+
+def test_no_layer_of_a_particle_is_lost_in_its_support(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[int] = []
+
+    def counted(first: Atoms, second: Atoms, distance: float) -> Atoms:
+        kept = keep_apart(first, second, distance)
+        lost.append(len(second) - len(kept))
+        return kept
+
+    monkeypatch.setattr("core.simulation.objects.particle.keep_apart", counted)
+    for name in ("LaAlO3", "CeO2", "SiC"):
+        supported_particle(_rng(2), 60.0, _IRIDIUM, "Wulff", 24.0, _MATERIALS[name])
+    assert lost == [0, 0, 0]
 
 
 # Films
@@ -254,6 +269,17 @@ def test_a_walk_around_a_dislocation_ends_one_burgers_vector_off(
     circle = np.stack([radius * np.cos(angle), radius * np.sin(angle), 0 * angle], 1)
     moved = displaced_by_dislocation(circle, burgers) - circle
     np.testing.assert_allclose(moved[-1] - moved[0], burgers, atol=1e-4 * np.linalg.norm(burgers))
+
+
+def test_a_dislocation_presses_and_widens_the_crystal_as_elasticity_says() -> None:
+    # div u = -b (1 - 2 nu) / (2 pi (1 - nu)) sin(theta) / r for an edge (Hirth and Lothe, eq. 3-43).
+    burgers, step = np.array([2.7, 0.0, 0.0]), 1e-3
+    for x, y in ((20.0, 10.0), (-5.0, 25.0), (8.0, -30.0)):
+        ends = np.array([[x + step, y, 0], [x - step, y, 0], [x, y + step, 0], [x, y - step, 0]])
+        u = displaced_by_dislocation(ends, burgers, poisson=0.3) - ends
+        widening = (u[0, 0] - u[1, 0] + u[2, 1] - u[3, 1]) / (2 * step)
+        expected = -2.7 * (1 - 0.6) / (2 * math.pi * 0.7) * y / (x * x + y * y)
+        assert widening == pytest.approx(expected, rel=0.01)
 
 
 def test_far_from_a_dislocation_the_lattice_is_whole() -> None:
