@@ -18,14 +18,14 @@ from core.networks.lattice_corrected import gaussian_blur
 from core.networks.lattice_mixture import CANDIDATES, ORIGIN_DIVISOR, REACH, errors, mixture
 
 NAME = "lattice-filter"
-_LOOKS = 2
+_LOOKS = 1
 _SEED = 20
 _LOCAL_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _LEAST_BINNED = 32
 _LEAST_VARIANCE = 1e-6
 # Measured: windows and candidates of a binned px.
-_BYTES_PER_BINNED_PIXEL = 900.0
+_BYTES_PER_BINNED_PIXEL = 1500.0
 _BYTES_PER_PIXEL = 24.0
 
 
@@ -42,7 +42,7 @@ class LatticeFilterDenoiser:
     needs = Needs()
 
     def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None) -> State:
-        """Choose binning and prior on up to two frames, or take them from `parameters`."""
+        """Choose binning and prior on the first frame, or take them from `parameters`."""
         known = parameters is not None and {"binning", "prior", "variance"} <= set(parameters)
         chosen = dict(parameters) if parameters is not None and known else self._choose(movie, context)
         binning = int(chosen["binning"])

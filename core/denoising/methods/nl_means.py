@@ -8,6 +8,8 @@ from core.denoising.denoiser import Frames
 from core.denoising.methods.stabilised import StabilisedDenoiser
 from core.denoising.tuning import Parameters
 
+_STRIP = 256
+
 
 class NlMeansDenoiser(StabilisedDenoiser):
     """Buades, Coll and Morel (CVPR 2005) on stabilised sums of px, by scikit-image.
@@ -29,19 +31,25 @@ class NlMeansDenoiser(StabilisedDenoiser):
     jointly = ("patch", "h")
 
     def filter(self, image: Frames, parameters: Parameters) -> Frames:
-        """Denoise an image (h, w) of unit noise."""
+        """Denoise an image (h, w) of unit noise, in strips, so that it can be stopped between them."""
         from skimage.restoration import denoise_nl_means
 
-        out = denoise_nl_means(
-            image,
-            patch_size=int(parameters["patch"]),
-            patch_distance=int(parameters["distance"]),
-            h=float(parameters["h"]),
-            sigma=1.0,
-            fast_mode=True,
-        )
-        # Of a single px it makes a number.
-        return np.asarray(out, dtype=np.float32).reshape(image.shape)
+        reach, height = self.reach(parameters), image.shape[0]
+        out = np.empty_like(image)
+        for top in range(0, height, _STRIP):
+            self.check()
+            first, bottom = max(0, top - reach), min(height, top + _STRIP)
+            strip = denoise_nl_means(
+                image[first : min(height, bottom + reach)],
+                patch_size=int(parameters["patch"]),
+                patch_distance=int(parameters["distance"]),
+                h=float(parameters["h"]),
+                sigma=1.0,
+                fast_mode=True,
+            )
+            # Of a single px it makes a number.
+            out[top:bottom] = np.reshape(strip, (-1, image.shape[1]))[top - first : bottom - first]
+        return out
 
     def reach(self, parameters: Parameters) -> int:
         """Where the farthest patch ends."""

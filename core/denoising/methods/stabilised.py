@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.denoising.context import RunContext
+from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 from core.denoising.tuning import Look, Parameters, frame_looks, mean_loss, middle, noise_of, search, spread
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
@@ -57,6 +57,7 @@ class StabilisedDenoiser(ABC):
 
     def __init__(self, binnings: Sequence[int] = BINNINGS) -> None:
         self._binnings = tuple(binnings)
+        self._context: RunContext = QuietContext()
 
     @abstractmethod
     def filter(self, image: Frames, parameters: Parameters) -> Frames:
@@ -66,12 +67,17 @@ class StabilisedDenoiser(ABC):
     def reach(self, parameters: Parameters) -> int | None:
         """How far `filter` looks to any side, in its px; None: at the whole image."""
 
+    def check(self) -> None:
+        """Let a filter that takes long be stopped in between; raises Cancelled."""
+        self._context.check()
+
     def alignment(self, parameters: Parameters) -> int:
         """Tiles begin at multiples of this many binned px."""
         return 1
 
     def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None) -> State:
         """Choose binning and parameters on up to two frames, or take them from `parameters`."""
+        self._context = context
         names = {"binning", "variance", *self.grid}
         chosen = dict(parameters) if parameters and names <= set(parameters) else self._choose(movie, context)
         binning, reach = int(chosen["binning"]), self.reach(chosen)
