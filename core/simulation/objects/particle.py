@@ -246,7 +246,8 @@ def _last_layer(heights: Array) -> float:
     """Return the height of the last layer that is mostly there: steps and adatoms above it do not carry a particle."""
     highest = float(heights.max())
     counts, edges = np.histogram(heights, bins=np.arange(highest - 15.0, highest + 1.0, 0.75))
-    full = np.flatnonzero(counts >= 0.35 * counts.max())
+    # A layer of one of the elements alone, as of aluminium in LaAlO3, has a quarter of the atoms of the next one.
+    full = np.flatnonzero(counts >= 0.2 * counts.max())
     last = edges[full[-1]]
     return float(heights[(heights >= last) & (heights <= last + 0.75)].max())
 

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from core.simulation.errors import SpecimenError
 from core.simulation.imaging import Optics, image
-from core.simulation.multislice import exit_wave, interaction
+from core.simulation.multislice import exit_wave, interaction, scattering_factor
 from core.simulation.objects.biological import (
     BIOLOGICAL,
     bilayer,
@@ -141,11 +141,13 @@ def test_a_thin_specimen_has_the_same_image_projected_as_sliced() -> None:
 
 def test_the_phase_of_an_atom_is_its_scattering_factor_wherever_it_sits() -> None:
     for x in (10.0, 10.07, 10.13):
-        phase = projected_phase(np.array([[x, 12.0, 0.0]]), np.array(["C"]), 20.0, 64, 300.0)
+        phase = projected_phase(np.array([[x, 12.0, 0.0]]), np.array(["C"]), 20.0, 64, 300.0, debye_waller=8.0)
         # Its sum over the area: 47.878 f(0), f(0) = 2.5 angstrom for carbon.
         total = float(phase.sum()) * (20.0 / 64) ** 2
         assert total == pytest.approx(interaction(300) * 47.878 * 2.5, rel=0.02)
-        spectrum = torch.fft.fft2(phase)
+        spectrum = torch.fft.fft2(phase) * (20.0 / 64) ** 2 / (interaction(300) * 47.878)
+        far = scattering_factor("C", torch.tensor((16 / 20.0) ** 2), 8.0)
+        assert float(spectrum[0, 16].abs()) == pytest.approx(float(far), rel=0.02)
         assert float(torch.angle(spectrum[0, 1])) == pytest.approx(
             math.remainder(-2 * math.pi * x / 20.0, 2 * math.pi), abs=1e-3
         )
@@ -164,7 +166,7 @@ def test_protein_is_denser_than_the_ice_it_displaces_and_water_is_not() -> None:
 
 def test_ice_has_the_power_spectrum_of_its_molecules() -> None:
     rng = np.random.default_rng(8)
-    size, pixel, thickness = 256, 1.0, 300.0
+    size, pixel, thickness = 256, 0.8, 300.0
     power = torch.stack([torch.fft.fft2(ice_phase(rng, size, pixel, thickness, 300.0)).abs() ** 2 for _ in range(8)])
     measured = power.mean(0) * (pixel / size) ** 2
     q = torch.fft.fftfreq(size, d=pixel)

@@ -52,6 +52,11 @@ def test_listed_operations_serve_instead_of_a_symbol(tmp_path: Path) -> None:
     assert sorted(np.round(crystal.positions, 3).tolist()) == [[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]]
 
 
+def test_a_special_position_that_is_rounded_stays_one_atom(tmp_path: Path) -> None:
+    text = _CELL + _GROUP + _LOOP + "Ce1 Ce 0.9999 0.0001 0.9999 1\nO1 O 0.2501 0.2499 0.25 1\n"
+    assert len(read_cif(_write(tmp_path, text)).positions) == 12
+
+
 def test_oblique_cells_keep_their_angles(tmp_path: Path) -> None:
     cell = _CELL.replace("beta 90", "beta 99.22").replace("b 5.411", "b 5.175")
     crystal = read_cif(_write(tmp_path, cell + "_space_group_name_H-M_alt 'P 1'\n" + _LOOP + "Hf Hf 0 0 0 1\n"))

@@ -69,8 +69,8 @@ def test_no_two_atoms_of_a_benchmark_crystal_are_closer_than_a_bond(name: str) -
 def test_cells_of_any_angle_fill_space_at_their_density_however_they_are_turned(name: str) -> None:
     crystal = {**BENCHMARK.materials, **BENCHMARK.sheets}[name]
     rotation = random_rotation(np.random.default_rng(2))
-    positions, _ = fill(crystal, rotation, 22.0, 17.0)
-    volume = np.pi * 22.0**2 * 34.0
+    positions, _ = fill(crystal, rotation, 45.0, 10.0)
+    volume = np.pi * 45.0**2 * 20.0
     expected = volume * len(crystal.positions) / abs(np.linalg.det(np.asarray(crystal.cell)))
     assert len(positions) == pytest.approx(expected, rel=0.02)
 
