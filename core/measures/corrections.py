@@ -2,7 +2,7 @@
 
 With x the truth, f the result and y the raw frame, an estimate with the least mean squared error leaves nothing to be
 had from either: ``E[(x - f) h*(y - f)] = 0`` and ``E[(x - f) h*f] = 0`` for every filter h (the normal equations).
-So, cell by cell in Fourier space,
+So, ring by ring in Fourier space (the filters look at no direction: not every spot of a lattice must be met),
 
 - over-smoothed: ``c = <x - f, y - f> > 0``; adding back ``B (y - f)``, B = c / <y - f, y - f>, lowers the error by
   ``2 B c - B^2 <y - f, y - f>``;
@@ -22,15 +22,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter
 
 from core.measures.cross_spectra import CrossSpectra
 
 Array = npt.NDArray[np.float64]
 
-# How many standard errors a cell, or a ring, must stand out to be corrected.
+# How many standard errors a ring must stand out to be corrected.
 _SURE = 2.5
-_NEIGHBOURS = 3
 # Frames that follow each other share the products of their noise.
 _INDEPENDENT = 0.5
 _RINGS_PER_OCTAVE = 3
@@ -55,7 +53,7 @@ class Removable:
     Attributes
     ----------
     put_back, smoothed : Share
-        Of the result's error, by adding back a part of the residual, and by shrinking the result, in each cell.
+        Of the result's error, by adding back a part of the residual, and by shrinking the result, in each ring.
     error, error_deviation : float
         Mean squared error a px without the beam's level, electrons squared, and its standard error.
     noise : float
@@ -148,22 +146,15 @@ def _shrink_factor(spectra: CrossSpectra, train: npt.NDArray[np.bool_]) -> Array
 
 
 def _factor(spectra: CrossSpectra, train: npt.NDArray[np.bool_], product: Array, power: Array) -> Array:
-    """Divide `product` by `power` where it is above zero for sure: in a cell with its neighbours, else in its ring."""
+    """Divide `product` by `power`, ring by ring, where it is above zero for sure."""
     other = (spectra.zz - 2 * spectra.fz + spectra.ff)[train].sum(axis=0)
     looks = _INDEPENDENT * float(spectra.looks[train].sum())
-    near = [_smooth(values) for values in (product, power, other)]
-    ring = _ring_means(spectra, [product, power, other])
-    members = _members(spectra)
+    wanted, size, spread = _ring_means(spectra, [product, power, other])
+    deviation = np.sqrt(np.maximum(size * spread, 0.0) / (2 * looks * _members(spectra)))
     out = np.zeros_like(product)
-    for (wanted, size, spread), count in ((ring, members), (near, np.full_like(members, _NEIGHBOURS**2))):
-        deviation = np.sqrt(np.maximum(size * spread, 0.0) / (2 * looks * count))
-        sure = (wanted > _SURE * deviation) & (size > 0)
-        out[sure] = wanted[sure] / size[sure]
+    sure = (wanted > _SURE * deviation) & (size > 0)
+    out[sure] = wanted[sure] / size[sure]
     return out
-
-
-def _smooth(values: Array) -> Array:
-    return np.asarray(uniform_filter(values, _NEIGHBOURS, mode=("wrap", "nearest")))
 
 
 def _rings(spectra: CrossSpectra) -> npt.NDArray[np.intp]:
@@ -184,7 +175,7 @@ def _ring_means(spectra: CrossSpectra, values: list[Array]) -> list[Array]:
 
 
 def _attainable(spectra: CrossSpectra) -> float:
-    """Wiener's error, S N / (S + N) in every cell whose signal S stands out of its noise N."""
+    """Wiener's error, S N / (S + N) in every ring whose signal S stands out of its noise N."""
     everywhere = np.ones(len(spectra.windows), dtype=np.bool_)
     signal = spectra.yz.sum(axis=0)
     noise = np.maximum(_ring_means(spectra, [(spectra.yy - spectra.yz).sum(axis=0)])[0], 0.0)

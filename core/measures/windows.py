@@ -16,6 +16,7 @@ Shift = npt.NDArray[np.float64]
 
 SIDES = (256, 192, 128, 96, 64, 48, 32, 16)
 _MOST_WINDOWS = 100
+_EDGE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,15 @@ class WindowGrid:
         """Spatial frequency of each cell in cycles a px."""
         return np.asarray(np.hypot(fft.fftfreq(self.side)[:, None], fft.rfftfreq(self.side)[None]), dtype=np.float64)
 
+    @property
+    def _taper(self) -> Frames:
+        """Flat in the middle: what lies near the frame's border counts too."""
+        edge = max(1, round(_EDGE_SHARE * self.side))
+        rise = np.sin(np.pi / 2 * (np.arange(edge) + 0.5) / edge) ** 2
+        line = np.ones(self.side)
+        line[:edge], line[-edge:] = rise, rise[::-1]
+        return np.outer(line, line).astype(np.float32)
+
     def places(self, moves: Sequence[Shift]) -> Places:
         """Top left corners (n, 2) of the windows that stay inside the frame under every one of the `moves`."""
         rounded = np.rint(np.asarray(moves)).astype(int) if len(moves) else np.zeros((1, 2), dtype=int)
@@ -82,8 +92,7 @@ class WindowGrid:
         whole = np.zeros(2, dtype=np.intp) if move is None else np.rint(move).astype(np.intp)
         every = np.lib.stride_tricks.sliding_window_view(frame, (self.side, self.side))
         cut = every[places[:, 0] + whole[0], places[:, 1] + whole[1]]
-        line = np.sin(np.pi * (np.arange(self.side) + 0.5) / self.side) ** 2
-        taper = np.outer(line, line).astype(np.float32)
+        taper = self._taper
         level = (cut * taper).sum(axis=(1, 2), keepdims=True, dtype=np.float64) / float(taper.sum())
         out = fft.rfft2((cut - level.astype(np.float32)) * (taper / np.sqrt(np.square(taper).sum())))
         if move is not None and np.any(rest := move - whole):
