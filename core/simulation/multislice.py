@@ -15,6 +15,8 @@ from torch import Tensor
 from core.simulation.errors import OpticsError
 
 _SCATTERING_TO_POTENTIAL = 47.878  # h^2 / (2 pi m e), in volt * angstrom^2
+_BOHR = 0.529177  # angstrom
+_JOIN = 3.5**2  # 1/angstrom^2
 _BAND = 2 / 3  # of Nyquist: the product of two functions within it leaves the band clean
 
 
@@ -39,12 +41,18 @@ def _gaussians(element: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def scattering_factor(element: str, q_squared: Tensor, debye_waller: float) -> Tensor:
     """Return the electron scattering factor (angstrom) at spatial frequencies q (1/angstrom), damped by heat.
 
-    Five Gaussians from the International Tables, vol. C, table 4.3.2.2; `debye_waller` is B in angstrom^2.
+    Five Gaussians from the International Tables, vol. C, table 4.3.2.2, which hold up to q = 4; from q = 3.5 on,
+    Rutherford's law with a screening that joins them, Z / (2 pi^2 a0 (q^2 + s^2)): within 5 % of Kirkland's up to
+    q = 8. `debye_waller` is B in angstrom^2.
     """
-    out = torch.zeros_like(q_squared)
-    for a, b in zip(*_gaussians(element), strict=True):
-        out += a * torch.exp(-(b + debye_waller) * q_squared / 4)
-    return out
+    a, b = _gaussians(element)
+    out = sum(
+        (one * torch.exp(-width * q_squared / 4) for one, width in zip(a, b, strict=True)), torch.zeros_like(q_squared)
+    )
+    join = sum(one * math.exp(-width * _JOIN / 4) for one, width in zip(a, b, strict=True))
+    nucleus = gemmi.Element(element).atomic_number / (2 * math.pi**2 * _BOHR)
+    beyond = nucleus / (q_squared + max(nucleus / join - _JOIN, 0.0))
+    return torch.where(q_squared > _JOIN, beyond, out) * torch.exp(-debye_waller * q_squared / 4)
 
 
 def wave_size(box: float, image_size: int, sampling: float = 0.1) -> int:

@@ -138,9 +138,9 @@ def _cross_section(element: str, optics: StemOptics) -> float:
     lam = wavelength(optics.kilovolt)
     relativistic = 1 + optics.kilovolt / 510.99895
     angles = np.linspace(0, optics.outer + optics.convergence, 500)
-    q2 = torch.from_numpy((angles / lam) ** 2)
-    factor = relativistic * scattering_factor(element, q2, 0.0).numpy()
-    diffuse = 1 - np.exp(-optics.debye_waller * q2.numpy() / 2)
+    q2 = (angles / lam) ** 2
+    factor = relativistic * scattering_factor(element, torch.from_numpy(q2), 0.0).numpy()
+    diffuse = 1 - np.exp(-optics.debye_waller * q2 / 2)
     seen = _seen(angles, optics.outer, optics.convergence) - _seen(angles, optics.inner, optics.convergence)
     return float(np.sum(factor**2 * diffuse * seen * 2 * np.pi * angles) * angles[1])
 

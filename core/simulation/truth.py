@@ -151,10 +151,11 @@ def _absorbed(
     centres, heights = _centres(positions, weights, labels, box)
     centres[centres >= box] = 0.0
     tree = cKDTree(centres, boxsize=box)
+    around = tree.query_ball_point(centres, tolerance)
     owner = np.full(len(centres), -1, np.intp)
     for number in np.argsort(-heights, kind="stable"):
         if owner[number] < 0:
-            near = np.array(tree.query_ball_point(centres[number], tolerance), np.intp)
+            near = np.array(around[number], np.intp)
             owner[near[owner[near] < 0]] = number
     return np.unique(owner[labels], return_inverse=True)[1].reshape(-1)
 
