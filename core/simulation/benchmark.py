@@ -98,6 +98,6 @@ def view_of(seed: int, part: Part, jitter: float) -> View:
 def _item(seed: int, part: Part, palette: Palette, instruments: Instruments) -> Item:
     rng = np.random.default_rng([20_261_121, seed, PARTS.index(part)])
     view = view_of(seed, part, float(rng.uniform()))
-    scene = draw_scene(rng, scene_of(seed), SIDES[part], palette)
+    scene = draw_scene(rng, scene_of(seed), SIDES[part], palette, part == "movie")
     item = record(scene, view, MOTION if part == "movie" else None, rng, instruments)
     return replace(item, name=name_of(seed, part), seed=seed)

@@ -24,13 +24,13 @@ class Movement:
     settings: dict[str, Any]
 
 
-def draw_movement(rng: np.random.Generator, motion: MotionRecipe | None, margin: int) -> Movement:
+def draw_movement(rng: np.random.Generator, motion: MotionRecipe | None, reach: float) -> Movement:
     """Draw how a movie moves and changes; None: a single frame at rest.
 
     Parameters
     ----------
-    margin
-        Px around the frame that the picture may move by.
+    reach
+        Px by which the picture may move.
     """
     if motion is None:
         return Movement(_AT_REST.course(1, rng), SurfaceEvents(), {})
@@ -50,7 +50,7 @@ def draw_movement(rng: np.random.Generator, motion: MotionRecipe | None, margin:
     events = SurfaceEvents()
     if rng.uniform() < motion.events_share:
         events = SurfaceEvents(_log_uniform(rng, motion.events), _log_uniform(rng, motion.lifetime))
-    course = _centred(dynamics.course(motion.frames, rng)).limited(margin)
+    course = _centred(dynamics.course(motion.frames, rng)).limited(reach)
     settings = {
         "walk": walk,
         "drift_px": _mean_step(course),

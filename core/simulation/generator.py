@@ -69,7 +69,9 @@ def draw_structure(recipe: SimulateRecipe, index: int) -> Structure:
     rng = np.random.default_rng([recipe.seed, index])
     shares = np.array([scene.share for scene in recipe.scenes])
     chosen = recipe.scenes[int(rng.choice(len(shares), p=shares / shares.sum()))]
-    return Structure(recipe, index, draw_scene(rng, chosen, recipe.side, palette_for(chosen, TRAINING)))
+    return Structure(
+        recipe, index, draw_scene(rng, chosen, recipe.side, palette_for(chosen, TRAINING), recipe.motion is not None)
+    )
 
 
 def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:

@@ -42,7 +42,7 @@ def load_simulation(recipe: str) -> SimulateRecipe:
     for number, scene in enumerate(made.scenes):
         _check_names(scene, number, path)
         try:
-            check_size(scene, made.side)
+            check_size(scene, made.side, made.motion is not None)
             palette_for(scene, TRAINING)
         except SimulationError as error:
             place = f" ({error.info.path})" if error.info.path else ""

@@ -30,11 +30,14 @@ class Field:
         In angstrom.
     side, margin
         Of the frames in px, and what lies around them on each side.
+    reach
+        How far into the margin a movie may drift, px: at the box's edge crystals are cut, and the wave wraps round.
     """
 
     pixel: float
     side: int
     margin: int
+    reach: int
 
     @property
     def grid(self) -> int:
@@ -81,7 +84,7 @@ class Scene(ABC):
 
     def shoot(self, rng: np.random.Generator, motion: MotionRecipe | None, scan: Scan | None) -> Shot:
         """Image the structure with a lens and a movement drawn for this shot."""
-        return self._shot(draw_movement(rng, motion, self.field.margin), scan, rng)
+        return self._shot(draw_movement(rng, motion, self.field.reach), scan, rng)
 
     @abstractmethod
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot: ...

@@ -23,8 +23,8 @@ PIXELS_NM = {
     "SEM": (0.8, 15.0),
     "TEM": (0.08, 0.2),
 }
-# Around the frame: crystals don't wrap round the box, and movies drift into the margin.
-_MARGIN_SHARE, _MARGIN_ANGSTROM = 0.08, 10.0
+# Around the frame: crystals don't wrap round the box, and scans look a few px beyond it; movies drift by a share.
+_EDGE_ANGSTROM, _EDGE_PX, _DRIFT_SHARE = 8.0, 6, 0.08
 # Smallest and largest box in angstrom: specimens must fit, and every atom of them is placed.
 _BOXES = {
     "HRTEM": (16.0, 500.0),
@@ -45,16 +45,16 @@ def kinds_of(modality: str, palette: Palette = TRAINING) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind != "biological")
 
 
-def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette: Palette) -> Scene:
-    """Draw the structure of a scene, for frames of `side` px.
+def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette: Palette, moves: bool) -> Scene:
+    """Draw the structure of a scene, for frames of `side` px; with room around them if it `moves`.
 
     Raises
     ------
     SimulationError
         It can't be made, such as a particle larger than its box.
     """
-    check_size(recipe, side)
-    field = _field(float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10, side)
+    check_size(recipe, side, moves)
+    field = _field(float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10, side, moves)
     if recipe.modality == "SEM":
         return _sem_scene(rng, recipe, field, palette)
     if recipe.modality == "TEM":
@@ -73,7 +73,7 @@ def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette
     )
 
 
-def check_size(recipe: SceneRecipe, side: int) -> None:
+def check_size(recipe: SceneRecipe, side: int, moves: bool) -> None:
     """Refuse px of which some would make a field that is too small or too large for what is imaged.
 
     Raises
@@ -83,15 +83,16 @@ def check_size(recipe: SceneRecipe, side: int) -> None:
     """
     least, most = _BOXES[recipe.modality]
     for pixel in recipe.pixel_nm:
-        box = _field(pixel * 10, side).box
+        box = _field(pixel * 10, side, moves).box
         if not least <= box <= most:
             what = f"A field of {box / 10:.3g} nm ({side} px of {pixel:g} nm and a margin) can't be simulated here"
             limits = f"{least / 10:g} to {most / 10:g} nm"
             raise SpecimenError.about(f"{what} ({recipe.modality}).", f"Choose side and pixel_nm for {limits}.")
 
 
-def _field(pixel: float, side: int) -> Field:
-    return Field(pixel, side, int(np.ceil(max(_MARGIN_SHARE * side, _MARGIN_ANGSTROM / pixel))))
+def _field(pixel: float, side: int, moves: bool) -> Field:
+    reach = int(np.ceil(_DRIFT_SHARE * side)) if moves else 0
+    return Field(pixel, side, reach + int(np.ceil(_EDGE_ANGSTROM / pixel)) + _EDGE_PX, reach)
 
 
 def _one_of(rng: np.random.Generator, names: tuple[str, ...]) -> str | None:

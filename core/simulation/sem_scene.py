@@ -32,18 +32,19 @@ class SemScene(Scene):
             tilt=float(rng.choice([0.0, 0.0, rng.uniform(0.0, 0.6)])),
             tilt_angle=float(rng.uniform(-np.pi, np.pi)),
         )
-        picture = seamless(np.asarray(sem_image(self.surface, optics), np.float64), self.field.margin)
+        picture = seamless(
+            np.asarray(sem_image(self.surface, optics), np.float64), (self.field.margin - self.field.reach) // 2
+        )
         rendered = render_picture(picture, movement.course, self.field.side, scan, rng)
         settings = {name: value for name, value in movement.settings.items() if not name.startswith("events")}
         return Shot(rendered.images, movement.course, (), {**asdict(optics), **settings})
 
 
-def seamless(picture: Array, margin: int) -> Array:
-    """Let a picture (H, W) fade into its mean within the outer half of its margin, so that it repeats without a seam.
+def seamless(picture: Array, width: int) -> Array:
+    """Let a picture (H, W) fade into its mean within `width` px of its border, so that it repeats without a seam.
 
     A seam would ring through the whole picture when it is moved by the phase of its spectrum.
     """
-    width = max(1, margin // 2)
     fades = []
     for length in picture.shape:
         edge = np.minimum(np.arange(length), np.arange(length)[::-1])

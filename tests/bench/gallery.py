@@ -1,6 +1,7 @@
 """Pictures of everything that is simulated, to be looked at: would a microscopist take them for real?
 
     python -m tests.bench.gallery [FOLDER] [--real FOLDER] [--side PX]
+    python -m tests.bench.gallery docs/manual --manual      (the small picture of the manual alone)
 
 Writes one sheet a modality (every kind of structure, as recorded above and clean below, at doses that rise from left to
 right), one of movies (frames of each modality), one of every detector, and, where real images are at hand
@@ -28,6 +29,11 @@ ROOT = Path(__file__).parents[2]
 Picture = NDArray[np.float32]
 
 
+_FAR_FROM_FOCUS = LensRecipe(
+    kilovolt=(300.0, 200.0), defocus_nm=(-2500.0, -400.0), spherical_um=(1200.0, 2700.0), focal_spread_nm=(3.0, 8.0)
+)
+
+
 def make(
     modality: str,
     kind: str,
@@ -48,9 +54,9 @@ def make(
         kinds=(kind,),
         pixel_nm=pixel_nm or PIXELS_NM[modality],
         detectors=detectors,
-        lens=LensRecipe(kilovolt=(300.0, 200.0)),
+        lens=_FAR_FROM_FOCUS if modality == "TEM" else LensRecipe(kilovolt=(300.0, 200.0)),
     )
-    scene = draw_scene(rng, recipe, side, palette)
+    scene = draw_scene(rng, recipe, side, palette, motion is not None)
     return record(scene, View(dose, counted), motion, rng, instruments)
 
 
@@ -95,7 +101,7 @@ def detector_sheet(side: int) -> list[Tile]:
 # A real file, which of its frames, and what to simulate beside it: modality, kind, nm a px, dose, detector.
 _REAL = (
     ("dm3/example_Se_implanted_MoS2.dm3", "HAADF", "sheet", 0.0127, 15.0, "haadf-fast"),
-    ("hspy/stem_abf_data_imagestack.hspy", "ABF", "bulk", 0.0092, 30.0, "bf-stem"),
+    ("hspy/stem_abf_data_imagestack.hspy", "ABF", "bulk", 0.0092, 120.0, "bf-stem"),
     ("ser/data/hrstem_example.ser", "HAADF", "bulk", 0.0524, 4.0, "haadf-fast"),
     ("tiff/fei-sem-rbc.tif", "SEM", "rough film", 7.7, 12.0, "etd"),
 )
@@ -114,13 +120,37 @@ def beside_sheet(real: Path, side: int) -> list[Tile]:
     return above + below
 
 
+# Modality, kind, seed and dose of the manual's picture.
+_SHOWN = (
+    ("HRTEM", "supported particle", 61, 6.0),
+    ("HRTEM", "particle on film", 1, 8.0),
+    ("HAADF", "sheet", 13, 6.0),
+    ("ABF", "bulk", 71, 20.0),
+    ("SEM", "particles", 0, 3.0),
+    ("TEM", "membrane", 5, 20.0),
+)
+_SMALL = 124
+
+
+def manual_picture(folder: Path) -> None:
+    """Write the manual's picture: few grey levels, so that it stays small."""
+    items = [make(modality, kind, seed, 256, dose) for modality, kind, seed, dose in _SHOWN]
+    tiles = [Tile(item.electrons[0], f"{item.modality}, {item.dose:.2g} e/px") for item in items]
+    tiles += [Tile(item.clean[0], "without noise") for item in items]
+    sheet(tiles, len(items), _SMALL).quantize(24).save(folder / "simulated-kinds.png", optimize=True)
+
+
 def main() -> None:
     """Write the sheets and say what they took."""
     parser = arguments(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("gallery"))
     parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data" / "files")
     parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--manual", action="store_true", help="only the small picture of the manual")
     chosen = parser.parse_args()
+    if chosen.manual:
+        manual_picture(chosen.folder)
+        return
     side = 64 if chosen.quick else chosen.side
     modalities = ("HRTEM",) if chosen.quick else tuple(PIXELS_NM)
     figures: dict[str, float | int | str] = {}

@@ -48,7 +48,7 @@ def test_noisy_values_scatter_about_the_clean_ones() -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_movie_stays_within_its_margin(seed: int, margin: int) -> None:
     motion = MotionRecipe(frames=16, drift_px=(0.01, 5.0), dropped_share=0.5)
-    course = draw_movement(np.random.default_rng(seed), motion, margin).course
+    course = draw_movement(np.random.default_rng(seed), motion, float(margin)).course
     assert len(course) == 16
     assert course.reach <= margin * (1 + 1e-9)
     assert course.beam.mean() == pytest.approx(1)
