@@ -52,12 +52,12 @@ def run(request: NullTestRequest, store: ModelStore, context: RunContext) -> Nul
     """
     began = time.monotonic()
     told = Told(context)
+    method = find_method(request.model, store)
     with open_movie(request.source, request.dataset) as movie:
         if request.entered is not None:
             movie.meta = request.entered.applied_to(movie.meta)
         meta = movie.meta
         source = _in_electrons(request, movie, told)
-        method = find_method(request.model, store)
         context.progress("preparing", 0, 1, None, None)
         prepared, notices = prepare(source, method, request.device, None, context)
         told.tell(*notices)
