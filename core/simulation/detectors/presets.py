@@ -72,7 +72,7 @@ _TRAINING = (
         "oneview-like",
         _scintillator(((0.86, 0.42), (0.11, 1.5), (0.03, 6.0)), ((0.5, 1.0), (0.4, 2.8), (0.1, 9.0)), 0.2, 1.6, 0.35),
         (0.06, 0.01, 0.015),
-        (GainResidue(0.006, 0.004), DarkResidue(0.01, 0.03, 0.01), DeadPixels(2e-5), HotPixels(3e-5, 4.0), Hits(6.0)),
+        (GainResidue(0.006, 0.004), DarkResidue(0.01, 0.025, 0.003), DeadPixels(2e-5), HotPixels(3e-5, 4.0), Hits(6.0)),
         Digitise(38.0, 0.0, "int16"),
     ),
     _cmos(
@@ -81,7 +81,7 @@ _TRAINING = (
         (0.25, 0.03, 0.05),
         (
             GainResidue(0.010, 0.008, 0.003),
-            DarkResidue(0.02, 0.20, 0.06),
+            DarkResidue(0.02, 0.10, 0.01),
             DeadPixels(5e-5, 2e-4),
             HotPixels(1e-4, 6.0),
             Hits(12.0),
@@ -92,7 +92,7 @@ _TRAINING = (
         "rio-like",
         _scintillator(((0.84, 0.48), (0.13, 1.6), (0.03, 5.0)), ((0.5, 1.1), (0.5, 3.0)), 0.22, 1.5, 0.4),
         (0.12, 0.02, 0.02),
-        (GainResidue(0.008, 0.005), DarkResidue(0.02, 0.06, 0.02), DeadPixels(3e-5), HotPixels(6e-5, 5.0), Hits(8.0)),
+        (GainResidue(0.008, 0.005), DarkResidue(0.015, 0.05, 0.006), DeadPixels(3e-5), HotPixels(6e-5, 5.0), Hits(8.0)),
         Digitise(15.5, 0.0, "int16"),
     ),
     Camera(
@@ -141,7 +141,13 @@ _BENCHMARK = (
         "fibre CMOS, sharp",
         _scintillator(((0.88, 0.38), (0.09, 1.4), (0.03, 5.5)), ((0.55, 0.9), (0.35, 2.5), (0.1, 8.0)), 0.18, 1.7, 0.3),
         (0.09, 0.012, 0.01),
-        (GainResidue(0.007, 0.003), DarkResidue(0.02, 0.04, 0.02), DeadPixels(3e-5), HotPixels(4e-5, 5.0), Hits(9.0)),
+        (
+            GainResidue(0.007, 0.003),
+            DarkResidue(0.012, 0.035, 0.004),
+            DeadPixels(3e-5),
+            HotPixels(4e-5, 5.0),
+            Hits(9.0),
+        ),
         Digitise(51.0, 0.0, "int16"),
     ),
     _cmos(
@@ -152,7 +158,7 @@ _BENCHMARK = (
         (0.2, 0.025, 0.04),
         (
             GainResidue(0.009, 0.009, 0.002),
-            DarkResidue(0.03, 0.15, 0.05, 64),
+            DarkResidue(0.025, 0.08, 0.012, 64),
             DeadPixels(4e-5, 1e-4),
             HotPixels(8e-5, 7.0),
             Hits(15.0),
