@@ -36,7 +36,7 @@ from core.simulation.sheets import sheet as contact_sheet
 from core.simulation.specimens import Specimen
 from tests.bench.report import arguments, report
 
-_SIDE, _MARGIN = 144, 20
+_SIDE, _MARGIN = 120, 16
 _GRID = _SIDE + 2 * _MARGIN
 
 
@@ -113,7 +113,7 @@ def picture(folder: Path) -> None:
                 wear=(worn, worn),
             )
         ),
-        "Ir decahedron on carbon": lambda: _seen(
+        "Ir on carbon": lambda: _seen(
             particles(
                 np.random.default_rng(5), 56.0, all_of["Ir"], ("decahedron",), 28.0, 1, np.eye(3), glass, (0.5, 8.0)
             )
@@ -140,12 +140,12 @@ def picture(folder: Path) -> None:
         "microtubule in ice": lambda: _in_ice("microtubule", 700.0),
         "vesicle in ice": lambda: _in_ice("vesicle", 800.0),
         "crystallites": lambda: _scanned("crystallites", 21),
-        "fracture": lambda: _scanned("fracture", 31),
+        "fracture": lambda: _scanned("fracture", 30),
         "fibres": lambda: _scanned("fibres", 21),
         "grains": lambda: _scanned("grains", 30),
     }
     made = [Tile(make(), name) for name, make in tiles.items()]
-    contact_sheet(made, 4, _SIDE).quantize(48).save(folder / "simulated-specimens.png", optimize=True)
+    contact_sheet(made, 4, _SIDE).quantize(16).save(folder / "simulated-specimens.png", optimize=True)
 
 
 if __name__ == "__main__":
