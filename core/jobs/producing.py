@@ -15,11 +15,18 @@ from core.denoising.context import RunContext
 _POLL_S = 0.2
 
 
+class StoppedError(Exception):
+    """A unit was told to stop on its way; what it had not finished is made anew next time."""
+
+
 @dataclass(frozen=True)
 class Unit:
-    """Something to be made: `make` takes a question that is true once it is to stop, and says how many it made."""
+    """Something to be made: `make` calls the check it is given now and then, and says how many things it made.
 
-    make: Callable[[Callable[[], bool]], int]
+    The check raises `StoppedError` once the work is to end.
+    """
+
+    make: Callable[[Callable[[], None]], int]
 
 
 def produce(units: Sequence[Unit], context: RunContext, stage: str, workers: int = 0) -> int:
@@ -35,11 +42,16 @@ def produce(units: Sequence[Unit], context: RunContext, stage: str, workers: int
     import torch
 
     stop = threading.Event()
+
+    def check() -> None:
+        if stop.is_set():
+            raise StoppedError
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
     try:
-        return _followed([pool.submit(unit.make, stop.is_set) for unit in units], context, stage)
+        return _followed([pool.submit(unit.make, check) for unit in units], context, stage)
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -58,4 +70,3 @@ def _followed(futures: list[Future[int]], context: RunContext, stage: str) -> in
             rate = count / max(time.monotonic() - began, 1e-9)
             context.progress(stage, count, len(futures), len(waiting) / rate, rate)
     return made
-

@@ -75,21 +75,19 @@ def run_benchmark(request: BenchmarkRequest, context: RunContext) -> SimulateRes
     return _result(folder, "benchmark", benchmark.VERSION, made, began, sheets)
 
 
-Make = Callable[[Callable[[], bool]], int]
+Make = Callable[[Callable[[], None]], int]
 
 
 def _maker(folder: Path, recipe: SimulateRecipe, index: int) -> Make:
-    def make(stopping: Callable[[], bool]) -> int:
+    def make(check: Callable[[], None]) -> int:
         if recipe.output == "clean":
-            return clean_sets.write_structure(folder, recipe, index, stopping)
-        if stopping():
-            return 0
+            return clean_sets.write_structure(folder, recipe, index, check)
+        check()
         structure, made = generator.draw_structure(recipe, index), 0
         for view in range(recipe.views):
-            if stopping():
-                return made
+            check()
             if not item_files.truth_path(folder, generator.name_of(recipe, index, view)).exists():
-                item_files.write_item(folder, structure.item(view))
+                item_files.write_item(folder, structure.item(view, check))
                 made += 1
         return made
 
@@ -97,10 +95,9 @@ def _maker(folder: Path, recipe: SimulateRecipe, index: int) -> Make:
 
 
 def _benchmark_maker(folder: Path, seed: int, part: benchmark.Part) -> Make:
-    def make(stopping: Callable[[], bool]) -> int:
-        if stopping():
-            return 0
-        item_files.write_item(folder, benchmark.benchmark_item(seed, part))
+    def make(check: Callable[[], None]) -> int:
+        check()
+        item_files.write_item(folder, benchmark.benchmark_item(seed, part, check))
         return 1
 
     return make

@@ -18,6 +18,7 @@ from core.simulation.item import Item
 from core.simulation.item_files import recording_bytes
 from core.simulation.materials import BENCHMARK, TRAINING, Palette
 from core.simulation.recording import BENCHMARK_INSTRUMENTS, TRAINING_INSTRUMENTS, Instruments, View, record
+from core.simulation.scene import Check, no_check
 from core.simulation.scenes import draw_scene
 
 # Counts up whenever an item changes: figures are comparable within a version only. 0: still changing.
@@ -55,18 +56,21 @@ _SCENES = (
 _LAPS = 5
 
 
-def benchmark_item(seed: int, part: Part) -> Item:
-    """Make one item of the benchmark: `seed` of `SEEDS`; the same seed gives the same item in the same `VERSION`."""
+def benchmark_item(seed: int, part: Part, check: Check = no_check) -> Item:
+    """Make one item of the benchmark: `seed` of `SEEDS`; the same seed gives the same item in the same `VERSION`.
+
+    `check` is called between frames, and may raise.
+    """
     if seed not in SEEDS:
         raise ValueError(f"the benchmark has seeds {SEEDS.start} to {SEEDS.stop - 1}, not {seed}")
-    return _item(seed, part, BENCHMARK, BENCHMARK_INSTRUMENTS)
+    return _item(seed, part, BENCHMARK, BENCHMARK_INSTRUMENTS, check)
 
 
 def development_item(seed: int, part: Part) -> Item:
     """Make one item like the benchmark's for tuning and tests: `seed` is 1000 or more."""
     if seed < FIRST_DEVELOPMENT_SEED:
         raise ValueError(f"development items have seeds from {FIRST_DEVELOPMENT_SEED} on, not {seed}")
-    return _item(seed, part, TRAINING, TRAINING_INSTRUMENTS)
+    return _item(seed, part, TRAINING, TRAINING_INSTRUMENTS, no_check)
 
 
 def name_of(seed: int, part: Part) -> str:
@@ -95,9 +99,9 @@ def view_of(seed: int, part: Part, jitter: float) -> View:
     return View(dose, (lap + cell + PARTS.index(part)) % 2 == 0)
 
 
-def _item(seed: int, part: Part, palette: Palette, instruments: Instruments) -> Item:
+def _item(seed: int, part: Part, palette: Palette, instruments: Instruments, check: Check) -> Item:
     rng = np.random.default_rng([20_261_121, seed, PARTS.index(part)])
     view = view_of(seed, part, float(rng.uniform()))
     scene = draw_scene(rng, scene_of(seed), SIDES[part], palette, part == "movie")
-    item = record(scene, view, MOTION if part == "movie" else None, rng, instruments)
+    item = record(scene, view, MOTION if part == "movie" else None, rng, instruments, check)
     return replace(item, name=name_of(seed, part), seed=seed)

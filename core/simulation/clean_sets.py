@@ -27,8 +27,8 @@ def is_whole(folder: Path, recipe: SimulateRecipe, index: int) -> bool:
     return (folder / f"{index:06d}.json").exists()
 
 
-def write_structure(folder: Path, recipe: SimulateRecipe, index: int, stopping: Callable[[], bool]) -> int:
-    """Write ``INDEX.npy`` and ``INDEX.json``; returns the number of images, 0 if it was stopped before.
+def write_structure(folder: Path, recipe: SimulateRecipe, index: int, check: Callable[[], None]) -> int:
+    """Write ``INDEX.npy`` and ``INDEX.json``; returns the number of images. `check` is called between them.
 
     The array is (views, side, side), float16, each image with mean 1: relative intensity. Times a dose it is the
     expected electrons a px.
@@ -37,8 +37,7 @@ def write_structure(folder: Path, recipe: SimulateRecipe, index: int, stopping: 
     truths = []
     structure = generator.draw_structure(recipe, index)
     for view in range(recipe.views):
-        if stopping():
-            return 0
+        check()
         item = structure.clean_item(view)
         images[view] = item.clean[0] / np.float32(item.dose)
         truths.append({key: value for key, value in truth_of(item).items() if key not in _NOT_OF_VIEWS})

@@ -13,7 +13,7 @@ from core.simulation.cif import with_crystals
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
 from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
-from core.simulation.scene import Scene
+from core.simulation.scene import Check, Scene, no_check
 from core.simulation.scenes import draw_scene
 
 VERSION = "1"
@@ -42,13 +42,13 @@ class Structure:
     index: int
     scene: Scene
 
-    def item(self, view: int) -> Item:
-        """Make a view of it: the same number gives the same item."""
+    def item(self, view: int, check: Check = no_check) -> Item:
+        """Make a view of it: the same number gives the same item. `check` is called between frames."""
         rng = np.random.default_rng([self.recipe.seed, self.index, view + 1])
         low, high = np.log(self.recipe.dose)
         dose = float(np.exp(rng.uniform(low, high)))
         chosen = View(dose, bool(rng.uniform() < self.recipe.counted))
-        item = record(self.scene, chosen, self.recipe.motion, rng, TRAINING_INSTRUMENTS)
+        item = record(self.scene, chosen, self.recipe.motion, rng, TRAINING_INSTRUMENTS, check)
         return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
 
     def clean_item(self, view: int) -> Item:

@@ -18,7 +18,7 @@ from core.simulation.objects.ice import ice_phase
 from core.simulation.objects.protein import DISPLACED
 from core.simulation.phase_object import exit_spectrum, projected_phase
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import AtomScene, Shot
+from core.simulation.scene import AtomScene, Check, Shot
 from core.simulation.specimens import Specimen
 
 _ABSORBED = 0.08  # amplitude contrast of proteins in ice
@@ -55,6 +55,6 @@ class IceScene(AtomScene):
         )
         return exit_spectrum(ice + phase, _ABSORBED)
 
-    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
         # The ice would have to turn and tilt with what it holds.
-        return super()._shot(without(movement, turns=True), scan, rng)
+        return super()._shot(without(movement, turns=True), scan, rng, check)

@@ -15,7 +15,7 @@ from core.simulation.detectors.presets import BENCHMARK_DETECTORS, IDEAL_COUNTER
 from core.simulation.item import Item
 from core.simulation.scan.presets import BENCHMARK_SCANS, TRAINING_SCANS
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import Scene
+from core.simulation.scene import Check, Scene, no_check
 
 SCANNED = frozenset({"HAADF", "ABF", "SEM"})
 _STILL_INTERVAL_S = 1.0
@@ -68,12 +68,17 @@ class View:
 
 
 def record(
-    scene: Scene, view: View, motion: MotionRecipe | None, rng: np.random.Generator, instruments: Instruments
+    scene: Scene,
+    view: View,
+    motion: MotionRecipe | None,
+    rng: np.random.Generator,
+    instruments: Instruments,
+    check: Check = no_check,
 ) -> Item:
-    """Shoot a scene and record it; the caller gives the item its name and seed."""
+    """Shoot a scene and record it; the caller gives the item its name and seed. `check` is called between frames."""
     camera = instruments.draw_camera(rng, scene, view.counted)
     scan = instruments.draw_scan(rng, scene, view.counted)
-    shot = scene.shoot(rng, motion, scan)
+    shot = scene.shoot(rng, motion, scan, check)
     frames = shot.frames * (view.dose / max(float(shot.frames.mean()), 1e-12))
     exposure = camera.expose(frames, rng)
     clean = exposure.expected.astype(np.float32)

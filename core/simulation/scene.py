@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +19,12 @@ from core.simulation.specimens import Specimen
 from core.simulation.truth import Columns
 
 Array = NDArray[np.float64]
+# Raises whatever is to end the work.
+Check = Callable[[], None]
+
+
+def no_check() -> None:
+    """Go on."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,14 @@ class Scene(ABC):
     field: Field
     settings: dict[str, Any]
 
-    def shoot(self, rng: np.random.Generator, motion: MotionRecipe | None, scan: Scan | None) -> Shot:
-        """Image the structure with a lens and a movement drawn for this shot."""
-        return self._shot(draw_movement(rng, motion, self.field.reach), scan, rng)
+    def shoot(
+        self, rng: np.random.Generator, motion: MotionRecipe | None, scan: Scan | None, check: Check = no_check
+    ) -> Shot:
+        """Image the structure with a lens and a movement drawn for this shot; `check` is called between frames."""
+        return self._shot(draw_movement(rng, motion, self.field.reach), scan, rng, check)
 
     @abstractmethod
-    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot: ...
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot: ...
 
 
 @dataclass
@@ -107,8 +116,13 @@ class AtomScene(Scene):
     def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
         """Draw a lens: it gives the image (grid, grid) of a specimen's whole box for a change of defocus, angstrom."""
 
-    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
-        image_of, settings = self.lens(rng)
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
+        lens, settings = self.lens(rng)
+
+        def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
+            check()
+            return lens(specimen, defocus)
+
         cast = movement.events.play(self.specimen, len(movement.course), rng)
         rendered = render(cast, movement.course, image_of, self.field.side, self.field.pixel, scan, rng)
         settings = {**settings, **movement.settings, "events": [asdict(event) for event in cast.events]}

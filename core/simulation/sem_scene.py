@@ -10,7 +10,7 @@ from core.simulation.courses import Movement
 from core.simulation.movie import render_picture
 from core.simulation.objects.surface import Surface
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import Array, Scene, Shot
+from core.simulation.scene import Array, Check, Scene, Shot
 from core.simulation.sem import SemOptics, sem_image
 
 
@@ -20,7 +20,8 @@ class SemScene(Scene):
 
     surface: Surface
 
-    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
+        check()
         optics = SemOptics(
             kilovolt=float(np.exp(rng.uniform(np.log(1.0), np.log(20.0)))),
             probe=self.field.pixel / 10 * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))),

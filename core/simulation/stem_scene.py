@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.simulation.courses import Movement, without
 from core.simulation.movie import ImageOf
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import AtomScene, Shot
+from core.simulation.scene import AtomScene, Check, Shot
 from core.simulation.specimens import Specimen
 from core.simulation.stem import stem_image
 from core.simulation.stem_optics import StemOptics
@@ -37,9 +37,9 @@ class StemScene(AtomScene):
 
         return image_of, {**asdict(optics), "stray": stray}
 
-    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator) -> Shot:
+    def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
         # A column model does not change much with focus; keeping it lets drifting frames share one image.
-        return super()._shot(without(movement, defocus=True), scan, rng)
+        return super()._shot(without(movement, defocus=True), scan, rng, check)
 
     def _optics(self, rng: np.random.Generator) -> StemOptics:
         ranges = self.recipe.lens

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -25,7 +26,7 @@ class _Told(QuietContext):
 
 def test_every_unit_is_made_and_told() -> None:
     made: list[int] = []
-    units = [Unit(lambda stopping, n=n: made.append(n) or n) for n in range(5)]  # type: ignore[misc]
+    units = [Unit(lambda check, n=n: made.append(n) or n) for n in range(5)]  # type: ignore[misc]
     told = _Told()
     assert produce(units, told, "making", workers=2) == 10
     assert sorted(made) == list(range(5))
@@ -37,21 +38,21 @@ def test_cancelling_stops_running_units_and_begins_no_more() -> None:
     begun: list[int] = []
     released = threading.Event()
 
-    def slow(stopping: object, number: int) -> int:
+    def slow(check: Callable[[], None], number: int) -> int:
         begun.append(number)
-        # Ends only when it is asked to.
-        while not stopping():  # type: ignore[operator]
-            released.wait(0.001)
+        # Ends only when it is told to.
+        while not released.wait(0.001):
+            check()
         return 0
 
-    units = [Unit(lambda stopping: 1), *(Unit(lambda stopping, n=n: slow(stopping, n)) for n in range(50))]  # type: ignore[misc]
+    units = [Unit(lambda check: 1), *(Unit(lambda check, n=n: slow(check, n)) for n in range(50))]  # type: ignore[misc]
     with pytest.raises(Cancelled):
         produce(units, _Told(cancel_after=1), "making", workers=2)
     assert len(begun) <= 3
 
 
 def test_an_error_in_a_unit_is_raised_to_the_caller() -> None:
-    def broken(stopping: object) -> int:
+    def broken(check: object) -> int:
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="gone"):
@@ -65,7 +66,7 @@ def test_units_compute_with_one_thread_and_the_number_is_put_back() -> None:
     seen: list[int] = []
     torch.set_num_threads(3)
     try:
-        produce([Unit(lambda stopping: seen.append(torch.get_num_threads()) or 1)], QuietContext(), "making")  # type: ignore[func-returns-value]
+        produce([Unit(lambda check: seen.append(torch.get_num_threads()) or 1)], QuietContext(), "making")  # type: ignore[func-returns-value]
         assert seen == [1]
         assert torch.get_num_threads() == 3
     finally:
