@@ -8,7 +8,8 @@ the target's noise, which is the same for every choice. Where the looks come fro
   y's noise variance (the coupled bootstrap: Oliveira, Lei and Tibshirani, "Unbiased risk estimation in the normal means
   problem via coupled bootstrap techniques", 2021; for small a Stein's unbiased risk). Each n is used with both signs,
   which cancels most of what it adds to the estimate's own scatter;
-- frames beside each other are looks of their own (a method over time leaves out the frame that it is judged by).
+- frames beside each other are looks of their own, whatever the noise's colour: used where the noise of neighbouring px
+  is correlated and the drift can be followed (a method over time leaves out the frame that it is judged by).
 
 Everything is seeded: the same movie gives the same choice.
 """
@@ -16,7 +17,7 @@ Everything is seeded: the same movie gives the same choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ import numpy.typing as npt
 from core.denoising.context import RunContext
 from core.denoising.denoiser import ElectronMovie, Frames
 from core.denoising.scaling import pixel_variance
+from core.measures.aligned import overlapping
+from core.motion.trajectory import follow
 from core.noise.thinning import thin
 
 # A choice of parameters: plain JSON numbers, as they go into `State.parameters`.
@@ -36,6 +39,9 @@ _MIX = 0.25
 _COUNTED = 0.98
 _NEAR = 1e-3
 _ROUNDS = 3
+# Frames that are followed, and the correlation from which noise counts as correlated.
+_STRETCH = 4
+_CORRELATED = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,24 @@ class Look:
         Frames in electrons of a full exposure (thinned frames are scaled up again).
     target : float32 (T, H, W)
         Another noisy look at the same frames, in the same unit; its noise is not correlated with that of `given`.
+    shift : tuple of float
+        How far the picture lies in `target` from that in `given`, rows and columns in px.
     """
 
     given: Frames
     target: Frames
+    shift: tuple[float, float] = (0.0, 0.0)
 
     def loss(self, result: Frames) -> float:
         """Mean squared difference of a result (T, H, W) and the target: its error plus the target's noise."""
-        return float(np.mean(np.square(result - self.target), dtype=np.float64))
+        if self.shift == (0.0, 0.0):
+            return float(np.mean(np.square(result - self.target), dtype=np.float64))
+        both = [overlapping(one, other, self.shift, True) for one, other in zip(result, self.target, strict=True)]
+        return float(np.mean([np.mean(np.square(one - other)) for one, other in both]))
+
+    def middle(self, side: int) -> Look:
+        """Return the middle of the look, `side` px at most."""
+        return replace(self, given=middle(self.given, side), target=middle(self.target, side))
 
 
 def thinned_look(frames: npt.ArrayLike, seed: int, share: float = _SHARE) -> Look:
@@ -127,6 +143,40 @@ def frame_looks(electrons: Frames, variance: float | None, seed: int) -> tuple[L
     if counts is not None:
         return (thinned_look(counts, seed),)
     return coupled_looks(electrons, local_mean(electrons) if variance is None else variance, seed)
+
+
+def neighbour_looks(movie: ElectronMovie, context: RunContext, side: int = LOOK_SIDE) -> tuple[Look, ...]:
+    """Return looks at frames beside each other, where the noise is correlated between px and the drift is certain.
+
+    Nothing otherwise: white noise is split better within a frame, and what can't be followed would be smoothed away.
+    """
+    if movie.frames < _STRETCH or len(movie.meta.segments) > 1:
+        return ()
+    start = (movie.frames - _STRETCH) // 2
+    frames = np.concatenate(
+        [middle(movie.block(frame, frame + 1).electrons, side) for frame in range(start, start + _STRETCH)]
+    )
+    context.check()
+    if neighbour_correlation(frames) < _CORRELATED:
+        return ()
+    path = follow(frames, context.check)
+    if not path.certain:
+        return ()
+    out = []
+    for first in range(0, _STRETCH - 1, 2):
+        rows, columns = path.shifts[first + 1] - path.shifts[first]
+        out.append(Look(frames[first : first + 1], frames[first + 1 : first + 2], (float(rows), float(columns))))
+    return tuple(out)
+
+
+def neighbour_correlation(frames: Frames) -> float:
+    """Return the correlation of the noise of px beside each other, by differences of frames (T, H, W)."""
+    change = np.diff(frames, axis=0)
+    change -= change.mean(axis=(1, 2), keepdims=True)
+    power = float(np.mean(np.square(change), dtype=np.float64))
+    down = float(np.mean(change[:, 1:] * change[:, :-1], dtype=np.float64))
+    beside = float(np.mean(change[:, :, 1:] * change[:, :, :-1], dtype=np.float64))
+    return max(abs(down), abs(beside)) / power if power > 0 else 0.0
 
 
 def local_mean(electrons: Frames, radius: int = 3) -> Frames:

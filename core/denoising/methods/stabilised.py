@@ -12,7 +12,18 @@ import torch
 
 from core.denoising.context import QuietContext, RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
-from core.denoising.tuning import Look, Parameters, frame_looks, mean_loss, middle, noise_of, search, spread
+from core.denoising.tuning import (
+    Look,
+    Parameters,
+    frame_looks,
+    mean_loss,
+    middle,
+    neighbour_looks,
+    noise_of,
+    search,
+    spread,
+    whole_counts_of,
+)
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
 from core.noise.stabilising import ConstantNoise, Stabiliser
 
@@ -108,15 +119,18 @@ class StabilisedDenoiser(ABC):
 
     def _choose(self, movie: ElectronMovie, context: RunContext) -> dict[str, Any]:
         """Tune on looks at the middles of a few frames."""
+        first = middle(movie.block(0, 1).electrons, self.look_side)
+        variance = noise_of(movie, first)
+        if variance is not None:
+            variance = max(variance, _LEAST_VARIANCE)
         looks: list[Look] = []
-        variance = None
-        for number, frame in enumerate(spread(movie.frames, self.looks)):
-            context.check()
-            electrons = middle(movie.block(frame, frame + 1).electrons, self.look_side)
-            if number == 0:
-                variance = noise_of(movie, electrons)
-                variance = None if variance is None else max(variance, _LEAST_VARIANCE)
-            looks += frame_looks(electrons, variance, _SEED + number)
+        if variance is not None or whole_counts_of(first) is None:
+            looks += neighbour_looks(movie, context, self.look_side)
+        if not looks:
+            for number, frame in enumerate(spread(movie.frames, self.looks)):
+                context.check()
+                electrons = middle(movie.block(frame, frame + 1).electrons, self.look_side)
+                looks += frame_looks(electrons, variance, _SEED + number)
         return {"variance": variance, **self.tune(looks, variance, context)}
 
     def tune(self, looks: Sequence[Look], variance: float | None, context: RunContext) -> dict[str, float]:
@@ -136,7 +150,7 @@ class StabilisedDenoiser(ABC):
             if self.costly and binning == 1 and found:
                 if len(found) > 1 and found[-1] != min(found, key=loss):
                     break
-                seen = [Look(middle(look.given, side // 2), middle(look.target, side // 2)) for look in looks]
+                seen = [look.middle(side // 2) for look in looks]
                 start = {name: found[-1][name] for name in self.grid}
             best = self._best(lambda choice, binning=binning: loss({"binning": binning, **choice}), start, binning)  # type: ignore[misc]
             found.append({"binning": binning, **best})

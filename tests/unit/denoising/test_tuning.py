@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from core.denoising.arrays import ArrayMovie
 from core.denoising.context import Cancelled, QuietContext
+from core.denoising.methods.wiener import WienerDenoiser
 from core.denoising.tuning import (
     coupled_looks,
     frame_looks,
     looks_at,
+    mean_loss,
     middle,
+    neighbour_correlation,
+    neighbour_looks,
     search,
     spread,
     thinned_look,
@@ -79,6 +84,50 @@ def test_the_same_movie_is_looked_at_in_the_same_way():
     assert first[0].given.shape == (1, 512, 512)
     assert all(np.array_equal(a.target, b.target) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0].target, first[1].target)
+
+
+def coloured(frames: int, drift: float, seed: int = 0, blur: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+    """A drifting lattice behind a detector that spreads its noise over px, in no whole numbers."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:128, :128].astype(float)
+    truth = np.stack(
+        [30 + 6 * np.cos(2 * np.pi * (x - drift * t) / 9.3) * np.cos(2 * np.pi * y / 8.1) for t in range(frames)]
+    )
+    noise = ndimage.gaussian_filter(rng.standard_normal(truth.shape), (0, blur, blur)) * 12
+    return truth.astype(np.float32), (truth + noise).astype(np.float32)
+
+
+def test_where_noise_is_correlated_neighbours_judge_along_the_drift():
+    truth, noisy = coloured(6, 0.6)
+    looks = neighbour_looks(ArrayMovie(noisy), QuietContext())
+    assert len(looks) == 2
+    assert looks[0].shift == pytest.approx((0, 0.6), abs=0.2)
+    steps = (0.4, 1.3, 4.0)
+    blurred = {step: ndimage.gaussian_filter(noisy, (0, step, step)) for step in steps}
+    errors = {step: float(np.mean((one - truth) ** 2)) for step, one in blurred.items()}
+
+    def loss(step: float) -> float:
+        return mean_loss(looks, lambda frames: ndimage.gaussian_filter(frames, (0, step, step)))
+
+    assert min(steps, key=loss) == min(steps, key=errors.__getitem__) == 1.3
+
+
+def test_neighbours_do_not_judge_where_noise_is_white_or_nothing_can_be_followed():
+    _, white = coloured(6, 0.3, blur=0.05)
+    assert neighbour_correlation(white) < 0.1
+    assert neighbour_looks(ArrayMovie(white), QuietContext()) == ()
+    truth, noisy = coloured(6, 0.3)
+    assert neighbour_looks(ArrayMovie(noisy - truth + 30), QuietContext()) == ()
+    assert neighbour_looks(ArrayMovie(noisy[:3]), QuietContext()) == ()
+
+
+def test_a_filter_does_not_take_correlated_noise_for_signal():
+    truth, noisy = coloured(6, 0.0)
+    method = WienerDenoiser((1, 2))
+    alone = method.prepare(ArrayMovie(noisy[:1]), QuietContext())
+    judged = method.prepare(ArrayMovie(noisy), QuietContext())
+    kept, cleaned = (float(np.mean((method.run(noisy, state.parameters) - truth) ** 2)) for state in (alone, judged))
+    assert cleaned < 0.9 * kept
 
 
 def test_looking_can_be_cancelled():
