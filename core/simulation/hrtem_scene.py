@@ -11,9 +11,8 @@ from torch import Tensor
 
 from core.simulation.imaging import enough_foci, image
 from core.simulation.lenses import draw_objective
-from core.simulation.movie import ImageOf
 from core.simulation.multislice import exit_wave, wave_size
-from core.simulation.scene import AtomScene
+from core.simulation.scene import AtomScene, Lens
 from core.simulation.specimens import Specimen
 
 # Finer waves show heavy nuclei better (`wave_size`); these take seconds.
@@ -26,7 +25,7 @@ class HrtemScene(AtomScene):
 
     _waves: dict[float, tuple[Specimen, Tensor]] = field(default_factory=dict, repr=False)
 
-    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
+    def lens(self, rng: np.random.Generator) -> Lens:
         """Draw an objective lens."""
         optics = draw_objective(rng, self.recipe.lens, (0.05, 0.4))
 
@@ -37,7 +36,7 @@ class HrtemScene(AtomScene):
             at = replace(optics, defocus=optics.defocus + defocus)
             return np.asarray(image(wave, specimen.box, at, self.field.grid, foci).double().cpu().numpy())
 
-        return image_of, asdict(optics)
+        return Lens(image_of, asdict(optics))
 
     def _wave(self, specimen: Specimen, kilovolt: float) -> Tensor:
         """Return the exit wave; the last one is kept for each voltage."""

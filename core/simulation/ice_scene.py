@@ -12,13 +12,12 @@ from torch import Tensor
 from core.simulation.courses import Movement, without
 from core.simulation.imaging import image
 from core.simulation.lenses import draw_objective
-from core.simulation.movie import ImageOf
 from core.simulation.multislice import wave_size
 from core.simulation.objects.ice import ice_phase
 from core.simulation.objects.protein import DISPLACED
 from core.simulation.phase_object import exit_spectrum, projected_phase
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import AtomScene, Check, Shot
+from core.simulation.scene import AtomScene, Check, Lens, Shot
 from core.simulation.specimens import Specimen
 
 _ABSORBED = 0.08  # amplitude contrast of proteins in ice
@@ -30,7 +29,7 @@ class IceScene(AtomScene):
 
     thickness: float
 
-    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
+    def lens(self, rng: np.random.Generator) -> Lens:
         """Draw an objective lens, and another patch of ice."""
         optics = draw_objective(rng, self.recipe.lens, (0.2, 1.0))
         grid = self.field.grid
@@ -47,7 +46,7 @@ class IceScene(AtomScene):
             at = replace(optics, defocus=optics.defocus + defocus)
             return np.asarray(image(wave[0][1], specimen.box, at, grid).double().cpu().numpy())
 
-        return image_of, {**asdict(optics), "ice": self.thickness}
+        return Lens(image_of, {**asdict(optics), "ice": self.thickness})
 
     def _wave(self, specimen: Specimen, ice: Tensor, kilovolt: float) -> Tensor:
         phase = projected_phase(

@@ -47,7 +47,8 @@ class Item:
     times_s : tuple of float
         Of each frame; where frames were lost, there are gaps. Empty: one frame each `interval_s`.
     frame_columns : tuple
-        The true columns of each frame (`core.simulation.truth.Columns`); empty where there are none to be seen.
+        The true columns of each frame (`core.simulation.truth.Columns`); empty where there are none to be seen. Of
+        HAADF their heights are electrons: what a column adds to the frame, summed over px, before the detector.
     settings : dict
         Everything else that was drawn: optics, detector, dynamics; plain values that JSON can hold.
     """

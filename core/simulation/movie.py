@@ -50,9 +50,12 @@ class Rendered:
 
     def columns(self, frame: int, **how: Any) -> Columns:
         """Return the columns of a frame in its own px, those outside left out; `how` goes to `project_columns`."""
-        size = self.images.shape[-1]
         specimen = self.specimens[frame]
-        whole = project_columns(specimen, self.pixel, round(specimen.box / self.pixel), **how)
+        return self.seen(frame, project_columns(specimen, self.pixel, round(specimen.box / self.pixel), **how))
+
+    def seen(self, frame: int, whole: Columns) -> Columns:
+        """Return columns of the whole box (px from its corner) in a frame's own px, those outside left out."""
+        size = self.images.shape[-1]
         spots = whole.positions - self.margin + self.course.shifts[frame]
         if self.fields is not None:
             spots = _seen_at(spots, self.fields[frame])

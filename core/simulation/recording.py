@@ -5,7 +5,7 @@ geometry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from core.simulation.item import Item
 from core.simulation.scan.presets import BENCHMARK_SCANS, TRAINING_SCANS
 from core.simulation.scan.scan import Scan
 from core.simulation.scene import Check, Scene, no_check
+from core.simulation.truth import Columns
 
 SCANNED = frozenset({"HAADF", "ABF", "SEM"})
 _STILL_INTERVAL_S = 1.0
@@ -79,9 +80,12 @@ def record(
     camera = instruments.draw_camera(rng, scene, view.counted)
     scan = instruments.draw_scan(rng, scene, view.counted)
     shot = scene.shoot(rng, motion, scan, check)
-    frames = shot.frames * (view.dose / max(float(shot.frames.mean()), 1e-12))
+    factor = view.dose / max(float(shot.frames.mean()), 1e-12)
+    frames = shot.frames * factor
     exposure = camera.expose(frames, rng)
     clean = exposure.expected.astype(np.float32)
+    # In a dark field a column's strength is what it adds to the image: electrons, then.
+    dark = scene.recipe.modality == "HAADF"
     interval = _STILL_INTERVAL_S if motion is None else motion.interval_s
     return Item(
         name="",
@@ -99,7 +103,7 @@ def record(
         interval_s=interval,
         shifts=shot.course.shifts,
         times_s=_times(shot.course.times, interval),
-        frame_columns=shot.columns,
+        frame_columns=tuple(_scaled(one, factor) if dark else one for one in shot.columns),
         settings={
             "detector": camera.name,
             "detector_settings": camera.settings,
@@ -108,6 +112,10 @@ def record(
             **shot.settings,
         },
     )
+
+
+def _scaled(columns: Columns, factor: float) -> Columns:
+    return replace(columns, heights=columns.heights * factor)
 
 
 def _times(times: np.ndarray, interval: float) -> tuple[float, ...]:

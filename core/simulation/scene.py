@@ -16,7 +16,7 @@ from core.simulation.dynamics.course import Course
 from core.simulation.movie import ImageOf, Rendered, render
 from core.simulation.scan.scan import Scan
 from core.simulation.specimens import Specimen
-from core.simulation.truth import Columns
+from core.simulation.truth import Columns, project_columns
 
 Array = NDArray[np.float64]
 # Raises whatever is to end the work.
@@ -99,6 +99,26 @@ class Scene(ABC):
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot: ...
 
 
+@dataclass(frozen=True)
+class Lens:
+    """How atoms are imaged.
+
+    Attributes
+    ----------
+    image_of
+        Gives the image (grid, grid) of a specimen's whole box for a change of defocus in angstrom.
+    settings
+        What was drawn, plain values.
+    columns_of
+        Gives the columns of the whole box, px from its corner, with their strengths in these images; None: by the atoms
+        alone.
+    """
+
+    image_of: ImageOf
+    settings: dict[str, Any]
+    columns_of: Callable[[Specimen], Columns] | None = None
+
+
 @dataclass
 class AtomScene(Scene):
     """A scene of atoms, whatever they are imaged with.
@@ -113,23 +133,33 @@ class AtomScene(Scene):
     ordered: frozenset[str]
 
     @abstractmethod
-    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
-        """Draw a lens: it gives the image (grid, grid) of a specimen's whole box for a change of defocus, angstrom."""
+    def lens(self, rng: np.random.Generator) -> Lens:
+        """Draw a lens."""
 
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
-        lens, settings = self.lens(rng)
+        lens = self.lens(rng)
 
         def image_of(specimen: Specimen, defocus: float) -> NDArray[Any]:
             check()
-            return lens(specimen, defocus)
+            return lens.image_of(specimen, defocus)
 
         cast = movement.events.play(self.specimen, len(movement.course), rng)
         rendered = render(cast, movement.course, image_of, self.field.side, self.field.pixel, scan, rng)
-        settings = {**settings, **movement.settings, "events": [asdict(event) for event in cast.events]}
-        return Shot(rendered.images, movement.course, self._columns(rendered), settings)
+        settings = {**lens.settings, **movement.settings, "events": [asdict(event) for event in cast.events]}
+        columns = self._columns(rendered, lens.columns_of or self._projected)
+        return Shot(rendered.images, movement.course, columns, settings)
 
-    def _columns(self, rendered: Rendered) -> tuple[Columns, ...]:
+    def _columns(self, rendered: Rendered, columns_of: Callable[[Specimen], Columns]) -> tuple[Columns, ...]:
         """Columns of every frame, if there is a lattice."""
         if not self.periodic:
             return ()
-        return tuple(rendered.columns(t, only=self.ordered) for t in range(len(rendered.images)))
+        out: list[Columns] = []
+        last: tuple[Specimen, Columns] | None = None
+        for frame, specimen in enumerate(rendered.specimens):
+            if last is None or last[0] is not specimen:
+                last = (specimen, columns_of(specimen))
+            out.append(rendered.seen(frame, last[1]))
+        return tuple(out)
+
+    def _projected(self, specimen: Specimen) -> Columns:
+        return project_columns(specimen, self.field.pixel, self.field.grid, only=self.ordered)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.simulation.courses import Movement, without
-from core.simulation.movie import ImageOf
 from core.simulation.scan.scan import Scan
-from core.simulation.scene import AtomScene, Check, Shot
+from core.simulation.scene import AtomScene, Check, Lens, Shot
 from core.simulation.specimens import Specimen
-from core.simulation.stem import stem_image
+from core.simulation.stem import stem_columns, stem_image
 from core.simulation.stem_optics import StemOptics
+from core.simulation.truth import Columns
 
 # What else reaches a dark-field detector: scattering in the microscope, and the amplifier's level. A share of the mean.
 _STRAY = (0.005, 0.3)
@@ -24,7 +24,7 @@ _STRAY = (0.005, 0.3)
 class StemScene(AtomScene):
     """Atoms under a scanned probe."""
 
-    def lens(self, rng: np.random.Generator) -> tuple[ImageOf, dict[str, Any]]:
+    def lens(self, rng: np.random.Generator) -> Lens:
         """Draw a probe, and the angles of the detector."""
         optics = self._optics(rng)
         dark = self.recipe.modality == "HAADF"
@@ -35,7 +35,10 @@ class StemScene(AtomScene):
             picture = np.asarray(stem_image(specimen, self.field.pixel, self.field.grid, optics), np.float64)
             return picture + stray * max(float(picture.mean()), 1e-9)
 
-        return image_of, {**asdict(optics), "stray": stray}
+        def columns_of(specimen: Specimen) -> Columns:
+            return stem_columns(specimen, self.field.pixel, self.field.grid, optics, only=self.ordered)
+
+        return Lens(image_of, {**asdict(optics), "stray": stray}, columns_of)
 
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
         # A column model does not change much with focus; keeping it lets drifting frames share one image.
