@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.simulation.cif import read_cif, with_crystals
 from core.simulation.crystals import fill
@@ -126,6 +129,47 @@ def test_random_occupancy_draws_each_site_by_its_share_and_always_the_same(tmp_p
     assert {(*np.round(p, 3), e) for p, e in zip(small, names, strict=True)} <= whole
     other = fill(read_cif(path, occupancy="random", seed=4), np.eye(3), 12.0, 12.0)[0]
     assert len(other) != len(small) or not np.allclose(other, small)
+
+
+_WHOLE = _CELL + _GROUP + _LOOP + _CERIA
+_SCRAPS = (
+    "?",
+    ".",
+    "''",
+    "'",
+    "-1e400",
+    "nan",
+    "loop_",
+    "data_y",
+    ";",
+    "_atom_site_fract_x",
+    "Qq",
+    "1/2",
+    "\u00e9",
+    "#",
+)
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(0, len(_WHOLE.split()) - 1), st.sampled_from(_SCRAPS)), max_size=4),
+    cut=st.integers(0, len(_WHOLE)),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_spoiled_cif_is_refused_or_read_but_never_breaks_the_reader(
+    places: list[tuple[int, str]], cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    words = re.split(r"(\s+)", _WHOLE)
+    for place, scrap in places:
+        words[2 * place] = scrap
+    path = tmp_path_factory.getbasetemp() / "spoiled.cif"
+    path.write_text("".join(words)[: cut or None])
+    try:
+        crystal = read_cif(path, occupancy="random")
+    except CrystalFileError:
+        return
+    assert np.isfinite(crystal.positions).all()
+    assert np.isfinite(crystal.cell).all()
+    assert len(crystal.elements) == len(crystal.positions) > 0
 
 
 def test_a_cif_of_sapphire_gives_the_catalogues_crystal(tmp_path: Path) -> None:
