@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from core.noise.errors import NoiseError
 from core.noise.poisson import check_counts, require_counts
 from core.noise.thinning import thin, whole_counts
+from core.simulation.detectors.presets import detector
 
 
 @given(
@@ -98,6 +99,13 @@ def test_coincidence_loss_is_refused() -> None:
     check = check_counts(counts)
     assert not check.poisson
     assert check.ratio < 0.9
+    assert "less" in check.why
+
+
+def test_counting_camera_that_loses_coincidences_is_refused() -> None:
+    # Px by px its noise looks like that of counts: only sums of px show what is lost.
+    check = check_counts(detector("k2-like")(_clean(12, 1.0), np.random.default_rng(1)))
+    assert not check.poisson
     assert "less" in check.why
 
 
