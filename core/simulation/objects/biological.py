@@ -232,7 +232,7 @@ def biological(rng: np.random.Generator, box: float, kind: str, thickness: float
     if kind in _SCATTERED:
         extent, make = _SCATTERED[kind]
         require_fit(f"A {kind}", extent, box)
-        atoms = _scattered(rng, box, thickness, make(rng), copies)
+        atoms = scattered(rng, box, thickness, make(rng), copies)
     elif kind == "vesicle":
         radius = float(rng.uniform(0.15, 0.32)) * min(box, 1200.0)
         atoms = _vesicle(rng, radius).turned(random_rotation(rng)).moved(np.append(rng.uniform(-0.1, 0.1, 2) * box, 0))
@@ -253,8 +253,11 @@ def _crossing(rng: np.random.Generator, box: float, kind: str, copies: int) -> A
     return join(*out)
 
 
-def _scattered(rng: np.random.Generator, box: float, thickness: float, unit: Atoms, copies: int) -> Atoms:
-    """Lay copies of a unit anyhow, none over another."""
+def scattered(rng: np.random.Generator, box: float, thickness: float, unit: Atoms, copies: int) -> Atoms:
+    """Return copies of a macromolecule in a layer of ice, turned anyhow, none over another, one near the middle.
+
+    `copies` 0 draws their number by the room there is.
+    """
     centred = unit.moved(-unit.positions.mean(0))
     reach = float(np.quantile(np.linalg.norm(centred.positions, axis=1), 0.98))
     wanted = copies or int(np.clip(rng.poisson(0.35 * (box / (2 * reach)) ** 2), 1, 40))
