@@ -76,8 +76,15 @@ class Removable:
     taken: float
 
 
-def removable(spectra: CrossSpectra) -> Removable:
-    """Learn both corrections on either half and test them on the other."""
+def removable(spectra: CrossSpectra, frame_alone: bool = True) -> Removable:
+    """Learn both corrections on either half and test them on the other.
+
+    Parameters
+    ----------
+    frame_alone
+        Each result was made of its own frame alone. If not, what was taken away holds noise of other frames too, and
+        what one frame alone shows can't be told from noise.
+    """
     weights = spectra.grid.weights
     pixels = float(spectra.windows.sum()) * spectra.grid.side**2
     back, smooth = np.zeros(len(spectra.windows)), np.zeros(len(spectra.windows))
@@ -91,7 +98,9 @@ def removable(spectra: CrossSpectra) -> Removable:
         back[test] = (gain * weights).sum(axis=(1, 2))
         factor = _shrink_factor(spectra, train)
         gain = factor * (2 * (spectra.fz - spectra.ff)[test] - factor * spectra.ff[test])
-        smooth[test] = (gain * steady).sum(axis=(1, 2)) * _noise_share(spectra, test, -factor * steady)
+        smooth[test] = (gain * steady).sum(axis=(1, 2))
+        if frame_alone:
+            smooth[test] *= _noise_share(spectra, test, -factor * steady)
     errors = ((spectra.yz - 2 * spectra.fz + spectra.ff) * weights).sum(axis=(1, 2))
     noise = float(((spectra.yy - spectra.yz) * weights).sum())
     own = float(((spectra.fy - spectra.fz) * weights).sum())

@@ -123,8 +123,10 @@ def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
     check()
     spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
     check()
-    found = None if spectra is None else removable(spectra)
-    return _Core(response, neighbours, near, found, _drift(clips))
+    drift = _drift(clips)
+    # Where the drift is uncertain, other frames may only seem to have gone in.
+    found = None if spectra is None else removable(spectra, frame_alone=not neighbours or drift is None)
+    return _Core(response, neighbours, near, found, drift)
 
 
 def _drift(clips: Sequence[Clip]) -> float | None:

@@ -34,7 +34,8 @@ def test_removed_structure_correlates_in_time_and_with_the_result() -> None:
     still = scene(dose=20.0, step=0.0)
     wide = still.blurred(4.0)
     found = residual([still.clip(wide)])
-    assert found.in_time is not None and found.in_time > 0.05
+    assert found.in_time is not None
+    assert found.in_time > 0.05
     assert found.with_result > 0.02
     clean = residual([still.clip(still.clean)])
     assert abs(clean.in_time or 0) < 0.01
@@ -44,14 +45,16 @@ def test_removed_structure_correlates_in_time_and_with_the_result() -> None:
 def test_power_of_the_residual_is_that_of_the_noise_for_the_truth(counts: Scene) -> None:
     clip = counts.clip(counts.clean)
     found = residual_spectrum([clip], cross_spectra([clip], far=False))
-    assert found is not None and found.over_noise == pytest.approx(1, abs=0.03)
+    assert found is not None
+    assert found.over_noise == pytest.approx(1, abs=0.03)
     assert abs(found.correlation) < 0.03
 
 
 def test_a_blur_leaves_a_coloured_residual(counts: Scene) -> None:
     clip = counts.clip(counts.blurred(0.6))
     found = residual_spectrum([clip], cross_spectra([clip], far=False))
-    assert found is not None and abs(found.correlation) > 0.2
+    assert found is not None
+    assert abs(found.correlation) > 0.2
 
 
 def test_a_lattice_that_was_removed_stands_at_its_spots() -> None:
@@ -64,15 +67,19 @@ def test_a_lattice_that_was_removed_stands_at_its_spots() -> None:
     kept = one.clip(one.clean)
     lost = one.clip(20 + 0.5 * (one.clean - 20))
     at_spots = [residual_spectrum([clip], cross_spectra([clip], far=False)) for clip in (kept, lost)]
-    assert at_spots[0] is not None and at_spots[0].at_spots == pytest.approx(1, abs=0.4)
-    assert at_spots[1] is not None and at_spots[1].at_spots is not None and at_spots[1].at_spots > 3
+    assert at_spots[0] is not None
+    assert at_spots[0].at_spots == pytest.approx(1, abs=0.4)
+    assert at_spots[1] is not None
+    assert at_spots[1].at_spots is not None
+    assert at_spots[1].at_spots > 3
 
 
 def test_one_frame_has_a_residual_too(counts: Scene) -> None:
     one = Scene(counts.raw[:1], counts.clean[:1], counts.shifts[:1])
     assert cross_spectra([one.clip(one.clean)], far=False) is None
     found = residual_spectrum([one.clip(one.clean)], None)
-    assert found is not None and found.over_noise is None
+    assert found is not None
+    assert found.over_noise is None
     assert residual([one.clip(one.clean)]).in_time is None
 
 

@@ -1,0 +1,263 @@
+"""How often the flags of a score are right: on spoiled results, and on good ones.
+
+    python -m tests.bench.flags [--seeds 0:40] [--development] [--only KIND ...] [--jobs N] [--rows FILE]
+
+Spoiled: the raw frames (identity); the best Gaussian with 1.5 times its sigma (over-smoothed); the best Gaussian with
+half its sigma, and the network with 0.3 of what it took away put back (over-fitted); means of three frames, raw and
+denoised, while the picture drifts by half a px a frame (temporally smeared). Over-smoothing that costs less than
+0.3 dB of true error is listed apart: there is nothing to be seen.
+
+Good: the truth, and every method whose true error is within 0.5 dB of the best that looks at one frame: what a method
+does badly on an item it may well be flagged for. All results of all methods are listed too.
+
+A movie with drift is made of an item's first clean frame, moved by half a px a frame, with Poisson noise. Sigma is the
+best by the true error. The limits were set on development items (``--development``); the benchmark's own are seeds
+0 to 39.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from core.denoising.arrays import denoise_array
+from core.denoising.devices import pick_device
+from core.denoising.methods.classical import CLASSICAL
+from core.denoising.methods.registry import find_method
+from core.denoising.source import RequestMovie, select
+from core.measures.alignment import shifts_of
+from core.measures.clips import Clip
+from core.measures.judging import flag
+from core.models import ModelStore
+from core.movies import open_movie
+from core.protocol.denoise import FrameRange, IntensityScale
+from core.simulation.benchmark import benchmark_item, development_item
+from core.simulation.item import Item
+from tests.bench.report import arguments, report
+
+Frames = NDArray[np.float32]
+Results = Iterator[tuple[str, str, Frames]]
+
+_SIGMAS = np.geomspace(0.35, 16, 34)
+_EDGE = 8
+_MARGIN = 16
+_GOOD_DB, _COST_DB = 0.5, 0.3
+_STEP_PX = 0.5
+NETWORK = "lattice-general"
+# What looks at other frames can be better than any that doesn't.
+_OVER_TIME = ("frame-average", "space-time-gaussian", "low-rank")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result and its flags.
+
+    Attributes
+    ----------
+    kind, name : str
+        ``good``, or the flag that it deserves; which result it is.
+    worse_db : float
+        How far its true error lies above that of the best single-frame method.
+    values : dict
+        What the flags were made of.
+    """
+
+    item: str
+    modality: str
+    dose: float
+    kind: str
+    name: str
+    worse_db: float
+    flags: tuple[str, ...]
+    values: dict[str, float]
+
+
+def mean_of_three(frames: Frames) -> Frames:
+    """Each frame averaged with its neighbours, in place."""
+    return np.stack([frames[max(0, t - 1) : t + 2].mean(axis=0) for t in range(len(frames))]).astype(np.float32)
+
+
+def blurred(frames: Frames, sigma: float) -> Frames:
+    """A Gaussian, frame by frame."""
+    return np.asarray(gaussian_filter(frames, (0, sigma, sigma), mode="nearest"), dtype=np.float32)
+
+
+def error(result: Frames, clean: Frames) -> float:
+    """True mean squared error without the frame's border."""
+    inner = np.s_[:, _EDGE:-_EDGE, _EDGE:-_EDGE]
+    return float(np.mean(np.square(result[inner] - clean[inner], dtype=np.float64)))
+
+
+def cleaned(item: Item, folder: Path) -> Frames:
+    """The noisy frames as denoisers and scores see them: in electrons, hot pixels and hits replaced."""
+    path = folder / f"{item.name}.tif"
+    tifffile.imwrite(path, item.noisy, photometric="minisblack")
+    with open_movie(str(path)) as movie:
+        scale = IntensityScale(gain=item.gain, offset=item.offset, source="typed")
+        frames = RequestMovie(movie, select(movie.meta, FrameRange(), 1), scale)
+        out = np.stack([frames.read(number).electrons for number in range(frames.frames)])
+    path.unlink()
+    return out
+
+
+def drifting(item: Item) -> tuple[Frames, Frames]:
+    """Noisy and clean frames of a picture that moves by half a px a frame."""
+    scene = item.clean[0].astype(np.float64)
+    rng = np.random.default_rng([zlib.crc32(item.name.encode()), 1])
+    angle = rng.uniform(0, 2 * math.pi)
+    rows, columns = np.fft.fftfreq(scene.shape[0])[:, None], np.fft.rfftfreq(scene.shape[1])[None]
+    spectrum = np.fft.rfft2(scene)
+    frames = []
+    for number in range(len(item.clean)):
+        way = _STEP_PX * (number - len(item.clean) / 2)
+        turn = np.exp(-2j * np.pi * way * (rows * math.sin(angle) + columns * math.cos(angle)))
+        frames.append(np.fft.irfft2(spectrum * turn, s=scene.shape)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN])
+    clean = np.clip(np.stack(frames), 0, None)
+    return rng.poisson(clean).astype(np.float32), clean.astype(np.float32)
+
+
+def methods(names: Sequence[str], electrons: Frames, pixel_nm: float) -> dict[str, Frames]:
+    """Each method's result."""
+    store, device = ModelStore.default(), pick_device("cpu")[0]
+    return {
+        name: denoise_array(find_method(name, store).make(device, "float32"), electrons, pixel_nm) for name in names
+    }
+
+
+def results(item: Item, raw: Frames, names: Sequence[str]) -> Results:
+    """Kind (flag that is deserved, or ``method``), name and frames of results of an item, but for smeared ones."""
+    step = max(1, len(raw) // 4)
+    errors = [error(blurred(raw[::step], sigma), item.clean[::step]) for sigma in _SIGMAS]
+    best = float(_SIGMAS[int(np.argmin(errors))])
+    yield "good", "truth", item.clean
+    yield "identity", "raw", raw
+    yield "method", "best Gaussian", blurred(raw, best)
+    yield "over-smoothed", "best Gaussian x 1.5", blurred(raw, 1.5 * best)
+    yield "over-fitted", "best Gaussian / 2", blurred(raw, best / 2)
+    for name, result in methods(names, raw, item.pixel_nm).items():
+        yield "method", name, result
+        if name == NETWORK:
+            yield "over-fitted", "network + 0.3 residual", result + np.float32(0.3) * (raw - result)
+
+
+def smeared(item: Item, network: bool) -> tuple[Frames, Frames, Results]:
+    """Noisy and clean frames with drift, and results that smear them (and one that doesn't)."""
+    raw, clean = drifting(item)
+    step = max(1, len(raw) // 4)
+    best = float(_SIGMAS[int(np.argmin([error(blurred(raw[::step], s), clean[::step]) for s in _SIGMAS]))])
+    gaussian = blurred(raw, best)
+
+    def made() -> Results:
+        yield "temporally-smeared", "mean of 3 raw frames", mean_of_three(raw)
+        yield "temporally-smeared", "mean of 3 best Gaussians", mean_of_three(gaussian)
+        if network:
+            result = methods([NETWORK], raw, item.pixel_nm)[NETWORK]
+            yield "temporally-smeared", "mean of 3 of the network", mean_of_three(result)
+        yield "good", "truth, drifting", clean
+
+    return raw, clean, made()
+
+
+def rows_of(seed: int, names: Sequence[str], development: bool, frames: int, network: bool) -> list[Row]:
+    """All results of one item, judged."""
+    item = development_item(seed, "movie") if development else benchmark_item(seed, "movie")
+    item = replace(item, noisy=item.noisy[:frames], clean=item.clean[:frames], shifts=item.shifts[:frames])
+    with tempfile.TemporaryDirectory() as folder:
+        raw = cleaned(item, Path(folder))
+    out = judged(item, raw, item.clean, results(item, raw, names))
+    drift_raw, drift_clean, spoiled = smeared(item, network)
+    return out + judged(item, drift_raw, drift_clean, spoiled)
+
+
+def judged(item: Item, raw: Frames, clean: Frames, made: Results) -> list[Row]:
+    """Flag each result; a method's is called good if its true error is near the best of one frame."""
+    shifts, certain = shifts_of(raw, lambda: None)
+    found = []
+    for kind, name, frames in made:
+        flags, values = flag([Clip(raw, np.ascontiguousarray(frames, dtype=np.float32), shifts, certain)])
+        found.append((kind, name, error(frames, clean), tuple(one.code for one in flags), values))
+    single = [mse for kind, name, mse, _, _ in found if kind == "method" and name not in _OVER_TIME]
+    best = min(single, default=float("nan"))
+    plain = next((mse for _, name, mse, _, _ in found if name == "best Gaussian"), float("nan"))
+    rows = []
+    for kind, name, mse, flags, values in found:
+        worse = 10 * math.log10(max(mse, 1e-30) / best) if best > 0 else float("nan")
+        values["true_error"] = mse
+        if kind == "method":
+            kind = "good" if worse <= _GOOD_DB else "worse"
+        if kind == "over-smoothed" and mse < plain * 10 ** (_COST_DB / 10):
+            kind = "hardly over-smoothed"
+        rows.append(Row(item.name, item.modality, item.dose, kind, name, worse, flags, values))
+    return rows
+
+
+def main() -> None:
+    """Print the rates."""
+    parser = arguments(__doc__)
+    parser.add_argument("--seeds", default="")
+    parser.add_argument("--development", action="store_true")
+    parser.add_argument("--only", nargs="*", default=[NETWORK, *CLASSICAL])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=24, help="of each movie, from its first")
+    parser.add_argument("--drifting-network", action="store_true", help="also smear results of the network (slow)")
+    parser.add_argument("--rows", type=Path, help="append every result to this file, a line of JSON each")
+    options = parser.parse_args()
+    default = "1000:1040" if options.development else "0:40"
+    if options.quick:
+        default, options.only, options.frames = "1000:1001", [], 16
+        options.development = True
+    first, last = (int(part) for part in (options.seeds or default).split(":"))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    every: list[Row] = []
+    with ProcessPoolExecutor(options.jobs) as pool:
+        jobs = [
+            pool.submit(rows_of, seed, options.only, options.development, options.frames, options.drifting_network)
+            for seed in range(first, last)
+        ]
+        for job in as_completed(jobs):
+            every += job.result()
+            if options.rows is not None:
+                with options.rows.open("a") as file:
+                    file.writelines(json.dumps(asdict(row)) + "\n" for row in job.result())
+    tell(every)
+
+
+def tell(every: Sequence[Row]) -> None:
+    """Print how often each kind of result was flagged: by its own flag, by any, and by which others."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    figures: dict[str, float | int | str] = {}
+    for row in every:
+        groups[row.kind, row.name].append(row)
+        if row.kind == "good":
+            groups["good", "all"].append(row)
+    for (kind, name), rows in sorted(groups.items()):
+        counts: dict[str, int] = defaultdict(int)
+        for row in rows:
+            for code in row.flags:
+                counts[code] += 1
+        named = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
+        some = sum(bool(row.flags) for row in rows)
+        own = (
+            ""
+            if kind in ("good", "worse", "hardly over-smoothed")
+            else f"own {sum(kind in row.flags for row in rows)}, "
+        )
+        figures[f"{kind}: {name}"] = f"{own}any {some} of {len(rows)} ({named or 'no flag'})"
+    report(figures)
+
+
+if __name__ == "__main__":
+    main()
