@@ -101,13 +101,19 @@ class Optics:
         angle2 = ax**2 + ay**2
         out = torch.exp(-((math.pi / lam * self.focal_spread * (angle2 - tx**2 - ty**2)) ** 2) / 4)
         if self.convergence > 0:
-            start_x, start_y = (float(s) for s in self._slope(*torch.tensor([tx, ty], dtype=torch.float64)))
-            slope_x, slope_y = self._slope(ax, ay)
-            slope2 = (slope_x - start_x) ** 2 + (slope_y - start_y) ** 2
-            out = out * torch.exp(-((math.pi / lam * self.convergence) ** 2) * slope2)
+            slope_x, slope_y = self.slope(qx, qy)
+            out = out * torch.exp(-((math.pi / lam * self.convergence) ** 2) * (slope_x**2 + slope_y**2))
         if self.aperture > 0:
             out = out * (angle2 <= self.aperture**2)
         return out
+
+    def slope(self, qx: Tensor, qy: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the path difference's gradient by angle, along x and y, less that of the direct beam (angstrom)."""
+        lam = wavelength(self.kilovolt)
+        tilt = torch.tensor([self.beam_tilt_x, self.beam_tilt_y], dtype=torch.float64)
+        start_x, start_y = (float(s) for s in self._slope(*tilt))
+        slope_x, slope_y = self._slope(lam * qx + self.beam_tilt_x, lam * qy + self.beam_tilt_y)
+        return slope_x - start_x, slope_y - start_y
 
     def _path(self, ax: Tensor, ay: Tensor) -> Tensor:
         """Return the path difference (angstrom) at angles in radians."""
@@ -193,14 +199,26 @@ def enough_foci(optics: Optics) -> int:
 
 
 def _intensities(wave: Tensor, qx: Tensor, qy: Tensor, optics: Optics, foci: int) -> Tensor:
-    nodes, weights = np.polynomial.hermite.hermgauss(foci)
+    if foci == 1:
+        lens = torch.polar(optics.damping(qx, qy), -optics.phase_shift(qx, qy))
+        quasi: Tensor = torch.fft.ifft2(wave * lens).abs() ** 2
+        return quasi
+    steady = dataclasses.replace(optics, focal_spread=0.0, convergence=0.0)
+    kept, chi = steady.damping(qx, qy), steady.phase_shift(qx, qy)
+    # Defocus adds to the phase shift, and to its slope, what its own change brings: the rest is worked out once.
+    lam = wavelength(optics.kilovolt)
+    q2 = qx**2 + qy**2
+    slope_x, slope_y = optics.slope(qx, qy)
+    still, cross, square = slope_x**2 + slope_y**2, 2 * lam * (slope_x * qx + slope_y * qy), lam**2 * q2
+    softness = (math.pi / lam * optics.convergence) ** 2
     out = torch.zeros(wave.shape, device=wave.device)
+    nodes, weights = np.polynomial.hermite.hermgauss(foci)
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-        at = optics
-        if foci > 1:
-            focus = optics.defocus + float(node) * optics.focal_spread
-            at = dataclasses.replace(optics, defocus=focus, focal_spread=0.0)
-        lens = torch.polar(at.damping(qx, qy), -at.phase_shift(qx, qy))
+        change = float(node) * optics.focal_spread
+        amplitude = kept
+        if softness > 0:
+            amplitude = kept * torch.exp(-softness * (still + change * (cross + change * square)))
+        lens = torch.polar(amplitude, -(chi + (math.pi * lam * change) * q2))
         out += float(weight) * torch.fft.ifft2(wave * lens).abs() ** 2
     return out
 

@@ -133,8 +133,8 @@ def test_scanned_probes_give_the_shares_of_abtem() -> None:
     # Layers lie on the fronts of abTEM's slices, where these act.
     probe = abtem.Probe(energy=200e3, semiangle_cutoff=25, C10=20.0, soft=False)
     probe.grid.match(potential)
-    # At rest on a column, abTEM's own grids and tables differ by a fifth at high angles.
-    for number, ((inner, outer), near) in enumerate(zip(rings, (0.25, 0.1, 0.05), strict=True)):
+    # At rest on a column: there abTEM differs from itself by a fifth over its grids and tables, at high angles.
+    for number, ((inner, outer), near) in enumerate(zip(rings, (0.25, 0.15, 0.05), strict=True)):
         detector = abtem.AnnularDetector(inner=1e3 * inner, outer=1e3 * outer)
         scan = abtem.CustomScan(points[:, ::-1])
         theirs = np.asarray(probe.scan(potential, scan=scan, detectors=detector).array)
