@@ -33,6 +33,10 @@ _LOOKS_AGAIN = 2
 _NEAREST = 0.8
 _ODD_WIDTH = 2.2
 _RIGHT_WIDTH = 0.12
+# Columns too faint to be given back (oxygen beside heavy atoms) still draw their neighbours: they are fitted if they
+# have this share of a typical one's height, stand so many widths aside, and aren't so many that they are something
+# else. Each look shows those that the ones before have hidden.
+_FAINT, _ASIDE, _MOST_FAINT, _FAINT_LOOKS = 0.01, 1.6, 3, 4
 # Peaks below this share of the image's range are rounding.
 _TRIFLE = 0.01
 # Finer sampling than so many px a width only costs time.
@@ -123,6 +127,8 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
             break
         places = np.concatenate([places, more])
         fit = _fitted(work, places[apart(places, _NEAREST * width)], width, search)
+    faintest = max(_FAINT * typical, _SURE * _noise_height(noise, width, 1.0))
+    fit = _with_faint_ones(work, fit, width, floor, faintest, search)
     columns = coarse.enlarged(fit.columns.chosen(_good(fit.columns, floor)))
     columns = columns.chosen(np.all((columns.positions > -0.5) & (columns.positions < np.array(size) - 0.5), axis=1))
     if search.dark:
@@ -226,6 +232,19 @@ def _good(columns: FittedColumns, floor: float) -> npt.NDArray[np.bool_]:
     return np.asarray((columns.heights >= 0.7 * floor) & ~odd)
 
 
+def _with_faint_ones(work: Array, fit: Fit, width: float, floor: float, least: float, search: Search) -> Fit:
+    """Fit again with columns of at least `least`, which are too faint to be given back, where the residual has some."""
+    places = _kept(fit.columns, width, floor)
+    for _ in range(_FAINT_LOOKS):
+        faint = _in_the_residual(work, fit, width, least, _ASIDE)
+        if not 0 < len(faint) <= _MOST_FAINT * len(fit.columns):
+            break
+        places = np.concatenate([places, faint])
+        fit = _fitted(work, places[apart(places, _NEAREST * width)], width, search)
+        places = _kept(fit.columns, width, least)
+    return fit
+
+
 def _kept(columns: FittedColumns, width: float, floor: float) -> Array:
     good = columns.chosen(_good(columns, floor))
     order = np.argsort(-good.volumes, kind="stable")
@@ -233,16 +252,19 @@ def _kept(columns: FittedColumns, width: float, floor: float) -> Array:
     return places[apart(places, _NEAREST * width)]
 
 
-def _in_the_residual(work: Array, fit: Fit, width: float, floor: float) -> Array:
-    """Return the places of columns that the fit has missed."""
+def _in_the_residual(work: Array, fit: Fit, width: float, floor: float, aside: float = 0.0) -> Array:
+    """Return the places of columns that the fit has missed; those less than `aside` widths from one are left out.
+
+    What no model fits (another shape of the columns) is no column: beside a column it must stand out of the rest.
+    """
     rest = work - fit.model
-    # What no model fits (another shape of the columns) is no column: it must stand out of the rest.
-    floor = max(floor, 4 * float(np.std(rest)))
+    if aside == 0:
+        floor = max(floor, 4 * float(np.std(rest)))
     peaks = find_peaks(rest, width, _FILTERS[1] * width, floor)
     if not len(peaks) or not len(fit.columns):
         return peaks.positions
     near, _ = cKDTree(fit.columns.positions).query(peaks.positions)
-    return np.asarray(peaks.positions[near > _NEAREST * width])
+    return np.asarray(peaks.positions[near > max(_NEAREST, aside) * width])
 
 
 def continued(places: Array, shape: tuple[int, ...], reach: float) -> Array:
