@@ -10,7 +10,7 @@ So, ring by ring in Fourier space (the filters look at no direction: not every s
 
 Content of one frame alone that is no noise (atoms that hop, jitter of a scan) looks like noise that was kept. But a
 result that keeps a share k of noise is correlated with what was taken away, <y - f, f> = k (1 - k) N, and the truth is
-not: the shrinkage counts no more than that over <f, y - x>. A scan's lines, whose brightness differs, are left out.
+not: the shrinkage counts as far as it is. A scan's lines, whose brightness differs, are left out.
 
 x is stood in for by other frames (`cross_spectra`). B and A are learned on one half of the movie and tested on the
 other, so that noise earns nothing. The truth itself has c = d = 0, whatever its other frames look like.
@@ -35,6 +35,8 @@ _RINGS_PER_OCTAVE = 3
 # Where the error is far below what a single frame allows, it is judged against this share of that.
 _FLOOR = 0.1
 _LINE_CELLS = 2
+# Shares of the raw power below which a ring of the result, or of what was taken away, is empty.
+_EMPTY, _HARDLY_TAKEN = 2e-3, 0.35
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,9 @@ def removable(spectra: CrossSpectra, frame_alone: bool = True) -> Removable:
         back[test] = (gain * weights).sum(axis=(1, 2))
         factor = _shrink_factor(spectra, train)
         gain = factor * (2 * (spectra.fz - spectra.ff)[test] - factor * spectra.ff[test])
-        smooth[test] = (gain * steady).sum(axis=(1, 2))
-        if frame_alone:
-            smooth[test] *= _noise_share(spectra, test, -factor * steady)
-    errors = ((spectra.yz - 2 * spectra.fz + spectra.ff) * weights).sum(axis=(1, 2))
+        certain = _noise_share(spectra, test) if frame_alone else 1.0
+        smooth[test] = (gain * certain * steady).sum(axis=(1, 2))
+    errors = ((spectra.yz - 2 * spectra.fz + spectra.ff) * weights * _where_anything_is(spectra)).sum(axis=(1, 2))
     noise = float(((spectra.yy - spectra.yz) * weights).sum())
     own = float(((spectra.fy - spectra.fz) * weights).sum())
     left = float(((spectra.yy - 2 * spectra.fy + spectra.ff) * weights).sum())
@@ -118,6 +119,14 @@ def removable(spectra: CrossSpectra, frame_alone: bool = True) -> Removable:
     )
 
 
+def _where_anything_is(spectra: CrossSpectra) -> Array:
+    """1 in rings that hold some of the result, or signal for sure; elsewhere noise would only add its scatter."""
+    everywhere = np.ones(len(spectra.windows), dtype=np.bool_)
+    signal = _factor(spectra, everywhere, spectra.yz.sum(axis=0), spectra.yy.sum(axis=0)) > 0
+    result, raw = _ring_means(spectra, [spectra.ff.sum(axis=0), spectra.yy.sum(axis=0)])
+    return np.asarray(signal | (result > _EMPTY * raw), dtype=np.float64)
+
+
 def _off_lines(spectra: CrossSpectra) -> Array:
     """0 in the cells where a scan's lines differ in brightness, 1 elsewhere."""
     out = np.ones_like(spectra.grid.weights)
@@ -125,11 +134,17 @@ def _off_lines(spectra: CrossSpectra) -> Array:
     return out
 
 
-def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_], weights: Array) -> float:
+def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_]) -> Array:
     """How much of what a result has of its frame alone is noise, by its correlation with what was taken away."""
-    own = float(((spectra.fy - spectra.fz)[test].sum(axis=0) * weights).sum())
-    correlated = float(((spectra.fy - spectra.ff)[test].sum(axis=0) * weights).sum())
-    return float(np.clip(correlated / own, 0.0, 1.0)) if own > 0 else 1.0
+    own = (spectra.fy - spectra.fz)[test].sum(axis=0)
+    every = (spectra.yy - spectra.yz)[test].sum(axis=0)
+    both = (spectra.fy - spectra.ff)[test].sum(axis=0)
+    taken = _residual_power(spectra, test).sum(axis=0)
+    own, every, both, taken = _ring_means(spectra, [own, every, both, taken])
+    left = own * (1 - own / np.maximum(every, 1e-300))
+    share = np.clip(both / np.where(left > 0, left, np.inf), 0.0, 1.0)
+    # Where next to nothing was taken away, it is noise at any rate.
+    return np.where((taken < _HARDLY_TAKEN * every) | (own <= 0), 1.0, share)
 
 
 def _residual_product(spectra: CrossSpectra, blocks: npt.NDArray[np.bool_]) -> Array:

@@ -124,8 +124,9 @@ def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
     spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
     check()
     drift = _drift(clips)
-    # Where the drift is uncertain, other frames may only seem to have gone in.
-    found = None if spectra is None else removable(spectra, frame_alone=not neighbours or drift is None)
+    # Motion that was not followed may look like noise of other frames.
+    surely = neighbours and response is not None and response.noise_of_neighbours
+    found = None if spectra is None else removable(spectra, frame_alone=not surely)
     return _Core(response, neighbours, near, found, drift)
 
 

@@ -29,6 +29,10 @@ _LEAST_FRAMES = 12
 _SIDE = 64
 # Frames that follow each other share noise, so their scatter says too little.
 _SCATTER = 1.3
+# High frequencies, in cycles a px; the least weight there of a frame's own noise, and of its neighbours' over that.
+_FINE_FREQUENCY, _FINE_OWN, _FINE_SHARE, _FINE_SURE = 0.3, 0.02, 0.3, 6.0
+
+_Values = dict[int, list[tuple[float, float, float]]]
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,13 @@ class LagWeight:
 
 @dataclass(frozen=True)
 class TemporalResponse:
-    """Weights by lag (-3 .. 3), over what a result has of its own frame."""
+    """Weights by lag (-3 .. 3), over what a result has of its own frame.
+
+    `fine` are those of the highest frequencies alone: where hardly any picture is, motion can't be taken for noise.
+    """
 
     lags: tuple[LagWeight, ...]
+    fine: tuple[LagWeight, ...] = ()
 
     def at(self, lag: int) -> LagWeight:
         """The weight at a lag."""
@@ -68,6 +76,14 @@ class TemporalResponse:
         """Weight of the frames beside (mean of both sides, the stronger reading) over the frame's own."""
         own = max(self.at(0).in_place, 1e-12)
         return float(np.mean([max(self.at(lag).in_place, self.at(lag).following) for lag in (-1, 1)])) / own
+
+    @property
+    def noise_of_neighbours(self) -> bool:
+        """Whether noise of the frames beside is in the result for sure, seen where no picture is."""
+        own, *beside = (next(one for one in self.fine if one.lag == lag) for lag in (0, -1, 1))
+        weight = sum(one.in_place for one in beside)
+        deviation = float(np.sqrt(sum(one.in_place_deviation**2 for one in beside)))
+        return own.in_place > _FINE_OWN and weight > _FINE_SURE * deviation and weight > _FINE_SHARE * own.in_place
 
     @property
     def surety(self) -> float:
@@ -92,16 +108,18 @@ class TemporalResponse:
 
 def temporal_response(clips: Sequence[Clip]) -> TemporalResponse | None:
     """Measure it; None where no clip has twelve frames, or the picture leaves no room."""
-    values: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    values: _Values = defaultdict(list)
+    fine: _Values = defaultdict(list)
     for clip in clips:
         if clip.frames >= _LEAST_FRAMES:
-            _gather(clip, values)
+            _gather(clip, values, fine)
     if any(len(values[lag]) < 4 for lag in (-2, -1, 0, 1, 2)):
         return None
-    return TemporalResponse(tuple(_weight(lag, values[lag]) for lag in _LAGS if len(values[lag]) >= 4))
+    found = [lag for lag in _LAGS if len(values[lag]) >= 4]
+    return TemporalResponse(*(tuple(_weight(lag, of[lag]) for lag in found) for of in (values, fine)))
 
 
-def _gather(clip: Clip, values: dict[int, list[tuple[float, float, float]]]) -> None:
+def _gather(clip: Clip, values: _Values, fine: _Values) -> None:
     try:
         grid = WindowGrid.fitting(clip.raw.shape[1], clip.raw.shape[2], 0.5, _SIDE)
     except ValueError:
@@ -116,6 +134,7 @@ def _gather(clip: Clip, values: dict[int, list[tuple[float, float, float]]]) -> 
     if not len(places):
         return
     weights = grid.weights
+    high = weights * (grid.frequency > _FINE_FREQUENCY)
     innovations: dict[int, Spectra | None] = {}
     for frame in range(clip.frames):
         result = _innovation(clip, clip.result, frame, _RESULT_APART, grid, places)
@@ -131,10 +150,12 @@ def _gather(clip: Clip, values: dict[int, list[tuple[float, float, float]]]) -> 
             if raw is None:
                 continue
             cross = (result.conj() * raw).sum(axis=0)
-            power = float(((raw.real**2 + raw.imag**2).sum(axis=0) * weights).sum())
+            powers = (raw.real**2 + raw.imag**2).sum(axis=0)
             moved = cross * _phase(grid, clip.move(frame, other))
-            if power > 0:
-                values[lag].append((float((cross.real * weights).sum()), float((moved.real * weights).sum()), power))
+            for into, cells in ((values, weights), (fine, high)):
+                sums = [float((of * cells).sum()) for of in (cross.real, moved.real, powers)]
+                if sums[2] > 0:
+                    into[lag].append((sums[0], sums[1], sums[2]))
         innovations.pop(frame + min(_LAGS), None)
 
 
