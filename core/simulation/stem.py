@@ -76,9 +76,14 @@ def stem_image(
     vacuum = (optics.outer**2 - optics.inner**2) / optics.convergence**2
     # The source blurs intensities, so it comes after the exponential, on a grid that resolves the probe.
     fine = max(1, math.ceil(pixel / 0.2))
-    depth = _sampled(specimen, _bright_strengths(specimen), _Scan(pixel / fine, size * fine, corner), optics, 0.0)
+    step = pixel / fine
+    around = math.ceil(4 * optics.source / step)
+    start = (corner[0] - around * step, corner[1] - around * step)
+    wider = _Scan(step, size * fine + 2 * around, start)
+    depth = _sampled(specimen, _bright_strengths(specimen), wider, optics, 0.0)
     passed = np.float32(_ABF_FLOOR) + np.float32(1 - _ABF_FLOOR) * np.exp(-np.maximum(depth, 0))
-    return np.float32(vacuum) * _blurred(passed, optics.source / pixel * fine)[::fine, ::fine]
+    inside = slice(around, around + size * fine, fine)
+    return np.float32(vacuum) * _blurred(passed, optics.source / step)[inside, inside]
 
 
 def stem_columns(
