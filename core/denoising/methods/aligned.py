@@ -20,21 +20,19 @@ TimeWeights = Callable[[npt.NDArray[np.int64]], Weights]
 
 _PARTS = 4
 _CUT = 4.0
-_SINC_REACH = 4
 _NARROWEST = 0.3
 
 
 def kernel(sigma: float, offset: float) -> npt.NDArray[np.float32]:
     """Return the taps that blur by `sigma` px and move by `offset` (-1/2 to 1/2) px; they add up to 1.
 
-    A Gaussian sampled at the px; below 0.3 px, where samples tell no Gaussian, a
-    Lanczos-windowed sinc (a single 1 without an offset).
+    A Gaussian sampled at the px; below 0.3 px, where samples tell no Gaussian, linear
+    interpolation. No tap is negative: at the frame's edge, where part of a kernel sees nothing, a sum of taps divides.
     """
     if sigma < _NARROWEST:
         if offset == 0:
             return np.ones(1, dtype=np.float32)
-        at = np.arange(-_SINC_REACH, _SINC_REACH + 1) - offset
-        taps = np.where(np.abs(at) < _SINC_REACH, np.sinc(at) * np.sinc(at / _SINC_REACH), 0.0)
+        taps = np.maximum(1 - np.abs(np.arange(-1, 2) - offset), 0)
     else:
         radius = kernel_radius(sigma)
         taps = np.exp(-np.square(np.arange(-radius, radius + 1) - offset) / (2 * sigma**2))
@@ -43,7 +41,7 @@ def kernel(sigma: float, offset: float) -> npt.NDArray[np.float32]:
 
 def kernel_radius(sigma: float) -> int:
     """How far a kernel reaches to either side, in px."""
-    return int(np.ceil(_CUT * sigma + 0.5)) if sigma >= _NARROWEST else _SINC_REACH
+    return int(np.ceil(_CUT * sigma + 0.5)) if sigma >= _NARROWEST else 1
 
 
 def aligned_mean(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -91,23 +92,33 @@ class AlongDriftDenoiser(ABC):
         most = most_reach(movie)
         looks = time_looks(movie, course, most, context)
         grid = self.grid(most)
-        middle = {name: values[len(values) // 2] for name, values in grid.items()}
 
         def errors(choice: Choice, follow: bool, beam: bool) -> np.ndarray[Any, Any]:
             return mean_errors(looks, self._average(choice, follow, beam), context)
 
-        along = search(grid, middle, lambda choice: float(errors(choice, True, False).mean()))
-        follow, best = True, along
+        def search_from(starts: Sequence[Choice], follow: bool, beam: bool) -> dict[str, float]:
+            def mean(choice: Choice) -> float:
+                return float(errors(choice, follow, beam).mean())
+
+            return search(grid, min(starts, key=mean), mean)
+
+        follow, best = True, search_from(_coarse(grid), True, False)
         if np.any(course.shifts):
-            still = search(grid, along, lambda choice: float(errors(choice, False, False).mean()))
-            if errors(still, False, False).mean() <= errors(along, True, False).mean():
+            still = search_from([best], False, False)
+            if errors(still, False, False).mean() <= errors(best, True, False).mean():
                 follow, best = False, still
-        gain = errors(best, follow, False) - errors(best, follow, True)
+        levelled = search_from([best, *_coarse(grid)], follow, True)
+        gain = errors(best, follow, False) - errors(levelled, follow, True)
         sure = len(gain) > 1 and bool(gain.mean() > _SURE * gain.std(ddof=1) / np.sqrt(len(gain)))
         beam = sure or (len(gain) >= _ALL_OF and bool(np.all(gain > 0)))
-        if beam:
-            best = search(grid, best, lambda choice: float(errors(choice, follow, True).mean()))
+        best = levelled if beam else best
         return {**best, "beam": beam, "reach": min(most, self.reach(best))}, follow and bool(np.any(course.shifts))
 
     def _average(self, choice: Choice, follow: bool, beam: bool) -> Average:
         return Average(self.weights(choice), self.sigma(choice), follow, beam)
+
+
+def _coarse(grid: Grid) -> list[dict[str, float]]:
+    """Return a few choices all over a grid: from the best of them a walk is not caught in a dent."""
+    picked = [values[1 :: max(1, (len(values) - 1) // 4)] or values for values in grid.values()]
+    return [dict(zip(grid, choice, strict=True)) for choice in itertools.product(*picked)]

@@ -2,9 +2,10 @@
 
 For a linear filter f that gives the frame's own px the weights k, E(f - l)^2 = E(f - y)^2 + 2 sum_x k(x) C(x) - C(0),
 where C is the covariance of the frame's noise (the others' noise is independent of it); for white Poisson noise this is
-PURE (Luisier, Blu, Unser, IEEE Trans. Image Process. 20, 2011). C is measured on the movie itself, by what a frame
-differs from the mean of its two neighbours: no gain and no read noise is needed, and noise that a detector correlates
-between px does not fool it, as it fools blind-spot losses.
+PURE (Luisier, Blu, Unser, IEEE Trans. Image Process. 20, 2011). Of whole counts C is their mean. Else it is measured on
+the movie itself, by what a frame differs from the mean of its two neighbours: no gain and no read noise is needed, and
+noise that a detector correlates between px does not fool it, as it fools blind-spot losses; but what is there for one
+frame only passes for noise.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import ElectronMovie, Frames
 from core.denoising.methods.aligned import TimeWeights, aligned_mean, kernel
 from core.denoising.methods.over_time import Course
-from core.denoising.tuning import middle
+from core.denoising.tuning import middle, whole_counts_of
 
 LOOKS = 6
 _SIDE, _MARGIN = 288, 32
 _LAGS = 3
+_LEAST_POISSON = 0.5
 
 
 @dataclass(frozen=True)
@@ -131,19 +133,22 @@ def noise_covariance(frames: Frames, own: int, moves: npt.NDArray[np.float64]) -
     """Measure how the noise of px near each other goes together, in one frame of (n, h, w).
 
     By the difference to the mean of two frames beside it, moved by whole px: it has 3 / 2 of a frame's noise, and what
-    moves or changes steadily is gone. With fewer than three frames the noise is taken as Poisson's.
+    moves or changes steadily is gone. Of whole counts, and with fewer than three frames, it is taken as Poisson's.
     """
     out = np.zeros((2 * _LAGS + 1, 2 * _LAGS + 1))
+    inside = np.s_[_margin(frames.shape[1]), _margin(frames.shape[2])]
     if len(frames) < 3:
-        out[_LAGS, _LAGS] = float(frames[own].mean(dtype=np.float64))
+        out[_LAGS, _LAGS] = float(frames[own][inside].mean(dtype=np.float64))
         return out
     centre = int(np.clip(own, 1, len(frames) - 2))
     steps = np.rint(moves[centre - 1 : centre + 2] - moves[centre]).astype(int)
     height, width = frames.shape[1:]
     if np.any(np.abs(steps) > (height // 4, width // 4)):
         steps = np.zeros_like(steps)
+    far = np.abs(steps).max(axis=0).tolist()
     one, before, after = (np.roll(frames[centre - 1 + k], tuple(steps[k]), (0, 1)) for k in (1, 0, 2))
-    edge = np.abs(steps).max(axis=0) + 1
+    # Of the very part that errors are measured in: bright places have more noise than others.
+    edge = [max(0, _margin(length).start - _LAGS, step) for length, step in zip((height, width), far, strict=True)]
     rest = (one - (before + after) / 2)[edge[0] : height - edge[0], edge[1] : width - edge[1]].astype(np.float64)
     rest -= rest.mean()
     # The frames beside may be brighter or darker: the own one's share of the noise, 2 / 3 if they are alike.
@@ -158,6 +163,11 @@ def noise_covariance(frames: Frames, own: int, moves: npt.NDArray[np.float64]) -
     scatter = out[_LAGS, _LAGS] / np.sqrt(high * wide)
     # What is no larger than chance makes it is none.
     out[np.abs(out) < 4 * scatter] = 0.0
+    # Of whole counts the noise is known. What is there for one frame only would be taken for noise otherwise.
+    counted = float(frames[own][inside].mean(dtype=np.float64))
+    if whole_counts_of(frames[own]) is not None and out[_LAGS, _LAGS] > _LEAST_POISSON * counted:
+        out[:] = 0.0
+        out[_LAGS, _LAGS] = counted
     return out
 
 
@@ -171,7 +181,7 @@ def mean_errors(looks: Sequence[TimeLook], average: Average, context: RunContext
 
 
 def _margin(length: int) -> slice:
-    cut = min(_MARGIN, (length - 1) // 4)
+    cut = min(_MARGIN, length // 10)
     return slice(cut, length - cut)
 
 
