@@ -12,9 +12,9 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from core.denoising.context import Cancelled
-from core.jobs.table import Request
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest, Notice, Plan, Scratch
 from core.protocol.engine import FrameLanded, JobNotice, JobProgress, JobStarted
+from core.protocol.jobs import Request
 from core.views import area_mean, display_range, fill_nonfinite, write_slot
 
 log = logging.getLogger("quietbeam.engine")

@@ -14,12 +14,13 @@ from core.denoising.context import Cancelled
 from core.engine.channel import leave
 from core.engine.task import Task, TaskContext
 from core.jobs.errors import error_info, is_device_failure
-from core.jobs.table import Request, run_job
+from core.jobs.table import run_job
 from core.models import ModelStore
 from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import TrainJobRequest
 from core.protocol.engine import JobCancelled, JobDone, JobFailed, JobStarted
 from core.protocol.export import ExportRequest
+from core.protocol.jobs import Request
 
 log = logging.getLogger("quietbeam.engine")
 

@@ -5,51 +5,15 @@ from __future__ import annotations
 from core.denoising.context import RunContext
 from core.jobs import denoise, detector, draft, estimate, export, rerun, thin
 from core.models import ModelStore
-from core.protocol.clean_up import DetectorRequest, DetectorResult
-from core.protocol.denoise import (
-    DenoiseRequest,
-    DenoiseResult,
-    DraftRequest,
-    DraftResult,
-    EstimateRequest,
-    EstimateResult,
-    TrainJobRequest,
-    TrainJobResult,
-)
-from core.protocol.export import ExportRequest, ExportResult
-from core.protocol.nulltest import NullTestRequest, NullTestResult
-from core.protocol.rerun import RerunRequest, RerunResult
-from core.protocol.score import ScoreRequest, ScoreResult
-from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
-from core.protocol.thin import ThinRequest, ThinResult
-
-Request = (
-    DenoiseRequest
-    | DraftRequest
-    | EstimateRequest
-    | TrainJobRequest
-    | ExportRequest
-    | DetectorRequest
-    | RerunRequest
-    | ThinRequest
-    | ScoreRequest
-    | NullTestRequest
-    | SimulateRequest
-    | BenchmarkRequest
-)
-Result = (
-    DenoiseResult
-    | DraftResult
-    | EstimateResult
-    | TrainJobResult
-    | ExportResult
-    | DetectorResult
-    | RerunResult
-    | ThinResult
-    | ScoreResult
-    | NullTestResult
-    | SimulateResult
-)
+from core.protocol.clean_up import DetectorRequest
+from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
+from core.protocol.export import ExportRequest
+from core.protocol.jobs import Request, Result
+from core.protocol.nulltest import NullTestRequest
+from core.protocol.rerun import RerunRequest
+from core.protocol.score import ScoreRequest
+from core.protocol.simulation import BenchmarkRequest, SimulateRequest
+from core.protocol.thin import ThinRequest
 
 
 def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:

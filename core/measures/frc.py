@@ -87,7 +87,8 @@ def ring_correlation(pairs: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> Ri
     value = np.divide(sums[0], bottom, out=np.full(rings, np.nan), where=bottom > 0)
     step = 0.5 / rings
     error = np.asarray(1 / np.sqrt(np.maximum(members, 1.0)), np.float64)
-    return RingCorrelation((np.arange(rings) + 0.5) * step, np.asarray(value, np.float64), error)
+    middle = np.asarray((np.arange(rings) + 0.5) * step, np.float64)
+    return RingCorrelation(middle, np.asarray(value, np.float64), error)
 
 
 def expected_of_perfect(raw: RingCorrelation) -> Array:

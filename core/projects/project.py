@@ -22,15 +22,13 @@ from core.projects.records import (
     JobRecord,
     JobState,
     MovieRecord,
-    Request,
-    Result,
     ResultRecord,
     merge_frames,
 )
 from core.protocol.base import ErrorInfo
 from core.protocol.clean_up import CleanUp
-from core.protocol.engine import JobRequest, JobResult
 from core.protocol.entered import Entered
+from core.protocol.jobs import JobRequest, JobResult, Request, Result
 from core.protocol.movie import MovieMeta
 
 _FLUSH_S = 1.0

@@ -7,27 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.protocol.base import ErrorInfo
-from core.protocol.clean_up import CleanUp, DetectorRequest, DetectorResult
-from core.protocol.denoise import (
-    DenoiseRequest,
-    DenoiseResult,
-    DraftRequest,
-    DraftResult,
-    EstimateRequest,
-    EstimateResult,
-    TrainJobRequest,
-    TrainJobResult,
-)
+from core.protocol.clean_up import CleanUp
 from core.protocol.entered import Entered
-from core.protocol.export import ExportRequest, ExportResult
+from core.protocol.jobs import Request, Result
 from core.protocol.movie import MovieMeta
-from core.protocol.rerun import RerunRequest, RerunResult
-
-Request = (
-    DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
-)
-Result = DenoiseResult | DraftResult | EstimateResult | TrainJobResult | ExportResult | DetectorResult | RerunResult
-
 
 NOTHING_TYPED = Entered()
 

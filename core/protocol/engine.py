@@ -7,56 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from core.protocol.base import ErrorInfo, Record
-from core.protocol.clean_up import DetectorRequest, DetectorResult
-from core.protocol.denoise import (
-    DenoiseRequest,
-    DenoiseResult,
-    DraftRequest,
-    DraftResult,
-    EstimateRequest,
-    EstimateResult,
-    Notice,
-    Plan,
-    TrainJobRequest,
-    TrainJobResult,
-)
-from core.protocol.export import ExportRequest, ExportResult
+from core.protocol.denoise import Notice, Plan
+from core.protocol.jobs import JobRequest, JobResult
 from core.protocol.model_card import ModelCard
-from core.protocol.rerun import RerunRequest, RerunResult
-from core.protocol.score import ScoreRequest, ScoreResult
-from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
-from core.protocol.thin import ThinRequest, ThinResult
 
 HEARTBEAT_S = 2.0
 SILENCE_S = 30.0
-
-JobRequest = Annotated[
-    DenoiseRequest
-    | DraftRequest
-    | EstimateRequest
-    | TrainJobRequest
-    | ExportRequest
-    | DetectorRequest
-    | RerunRequest
-    | ThinRequest
-    | ScoreRequest
-    | SimulateRequest
-    | BenchmarkRequest,
-    Field(discriminator="kind"),
-]
-JobResult = Annotated[
-    DenoiseResult
-    | DraftResult
-    | EstimateResult
-    | TrainJobResult
-    | ExportResult
-    | DetectorResult
-    | RerunResult
-    | ThinResult
-    | ScoreResult
-    | SimulateResult,
-    Field(discriminator="kind"),
-]
 
 
 class StartJob(Record):

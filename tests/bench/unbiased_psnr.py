@@ -1,6 +1,6 @@
 """How far the PSNR that needs no truth lies from the true one, on the counted items of the benchmark.
 
-    python -m tests.bench.unbiased_psnr [--development] [--draws 1] [--splits 4] [--every 1] [--methods gaussian lattice-general]
+    python -m tests.bench.unbiased_psnr [--development] [--draws 1] [--splits 4] [--every 1] [--methods gaussian ...]
 
 Each counted item is thinned in two; a method denoises one half, the other half judges the result, and the other way
 round (`core.measures.thinned`); the truth judges them too. Printed: how far apart they are, how often the 95 % interval

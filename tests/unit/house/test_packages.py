@@ -50,7 +50,7 @@ def _closure(wanted: list[str]) -> set[str]:
 
 def test_everything_that_is_installed_is_pinned(project: dict[str, Any], pins: dict[str, str]) -> None:
     extras = project["project"]["optional-dependencies"]
-    wanted = _closure(project["project"]["dependencies"] + extras["test"] + extras["train"])
+    wanted = _closure(project["project"]["dependencies"] + extras["test"])
     assert not wanted - pins.keys()
 
 
@@ -92,7 +92,6 @@ def test_ledger_and_notice_name_every_dependency(project: dict[str, Any]) -> Non
 def test_every_import_of_a_third_party_is_a_declared_dependency(project: dict[str, Any]) -> None:
     owners = importlib.metadata.packages_distributions()
     declared = {canonicalize_name(Requirement(t).name) for t in project["project"]["dependencies"]}
-    declared |= {canonicalize_name(Requirement(t).name) for t in project["project"]["optional-dependencies"]["train"]}
     missing = []
     for path in python_files("app", "core"):
         for module in imports(path):
