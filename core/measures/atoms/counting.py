@@ -17,9 +17,11 @@ from scipy.special import logsumexp
 Array = npt.NDArray[np.float64]
 
 _ROUNDS = 400
-_CHANGE = 1e-9
+_CHANGE = 1e-7
 _MOST = 30
 _FEWEST_A_TERM = 3
+# So many more terms without a better criterion, and no more are tried.
+_PATIENCE = 9
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class AtomCounts:
     unit : float
         Intensity an atom.
     icl : (m,)
-        The criterion for 1 .. m terms; the smallest was taken. Hardly any difference means that it can't be told.
+        The criterion for 1 .. m terms, as far as it was worth it; the smallest was taken. Hardly any difference means
+        that it can't be told.
     """
 
     atoms: npt.NDArray[np.int64]
@@ -73,7 +76,11 @@ def count_atoms(intensities: npt.ArrayLike, most: int = 15, unit: float | None =
     if not len(values) or not np.isfinite(values).all():
         raise ValueError("atoms are counted from finite intensities of at least one column")
     highest = max(1, min(most, _MOST, len(values) // _FEWEST_A_TERM))
-    fits = [_best(values, terms) for terms in range(1, highest + 1)]
+    fits: list[_Mixture] = []
+    for terms in range(1, highest + 1):
+        fits.append(_best(values, terms))
+        if terms > _PATIENCE and int(np.argmin([one.icl for one in fits])) < terms - _PATIENCE:
+            break
     icl = np.array([one.icl for one in fits])
     best = fits[int(np.argmin(icl))]
     order = np.argsort(best.locations)

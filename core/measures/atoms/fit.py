@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from core.measures.atoms.profile import draw, lines, widen
+from core.measures.atoms.profile import draw, lines, widened
 
 Array = npt.NDArray[np.float64]
 
@@ -33,6 +33,8 @@ _KNOTS = 8.0
 _LEAST_KNOTS_PX = 12.0
 # It is over when what is left to go is foreseen to be this many widths.
 _STILL = 1e-3
+# Or this share of what noise allows.
+_NOISY = 0.1
 # The Hessian is made anew after a way of this many widths.
 _MOVED = 0.1
 # Places and logarithms of volumes that are only guessed (columns beyond the border) stay this near to the guess.
@@ -197,7 +199,7 @@ class _Problem:
             damping = max(damping / 10, 1e-9) if fresh else damping
             # Steps shrink by about the same factor: that foresees the way that is left.
             slow = min(far / before, 0.95)
-            if used > 3 and far * slow / (1 - slow) < _STILL * guess.width:
+            if used > 3 and far * slow / (1 - slow) < max(_STILL * guess.width, _NOISY * self._error(guess, residual)):
                 break
             before = max(far, 1e-300)
         return self._finished(guess, residual, noise, used)
@@ -224,7 +226,7 @@ class _Problem:
         margin = int(np.ceil(2 * self._first_width))
         core = draw(self._image.shape, guess.positions, guess.volumes, guess.widths, margin)
         inner = np.s_[margin : margin + self._image.shape[0], margin : margin + self._image.shape[1]]
-        self._tail_images = [widen(core, 0.0, extra)[inner] for extra in self._extra]
+        self._tail_images = [tail[inner] for tail in widened(core, self._extra)]
         model = core[inner] + (self._knots @ guess.knots).reshape(self._image.shape)
         for share, tail in zip(guess.tails, self._tail_images, strict=True):
             model += share * tail
@@ -332,12 +334,17 @@ class _Problem:
             guess.knots + local[kinds * count :],
         )
 
+    def _error(self, guess: _Guess, residual: Array) -> float:
+        """Typical standard error of a place in px."""
+        if not len(guess.volumes):
+            return 0.0
+        return float(np.median(_place_errors(guess.volumes, guess.widths, float(np.sqrt(np.mean(residual**2))))))
+
     def _finished(self, guess: _Guess, residual: Array, noise: float, used: int) -> Fit:
         whole_volume = 1 + float(guess.tails.sum())
         volumes = guess.volumes * (whole_volume if whole_volume > 0.05 else 1.0)
         scatter = float(np.sqrt(np.mean(residual**2)))
-        # A Gaussian's position is known to s^2 sqrt(8 pi) / V times the noise of a px.
-        errors = scatter * np.sqrt(8 * np.pi) * guess.widths**2 / np.maximum(volumes, 1e-300)
+        errors = _place_errors(volumes, guess.widths, scatter)
         background = (self._knots @ guess.knots).reshape(self._image.shape)
         rows, cols = (
             np.clip(np.rint(guess.positions[:, axis]).astype(int), 0, self._image.shape[axis] - 1) for axis in (0, 1)
@@ -356,6 +363,11 @@ class _Problem:
             scatter,
         )
         return Fit(columns, self._image - residual / self._root, used)
+
+
+def _place_errors(volumes: Array, widths: Array, noise: float) -> Array:
+    """Standard errors of Gaussians' places along one axis, px: s^2 sqrt(8 pi) / V times the noise of a px."""
+    return np.asarray(noise * np.sqrt(8 * np.pi) * widths**2 / np.maximum(volumes, 1e-300))
 
 
 @dataclass(frozen=True)

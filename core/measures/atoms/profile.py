@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import fft
 from scipy.special import erf
 
 Array = npt.NDArray[np.float64]
@@ -72,7 +73,14 @@ def draw(shape: tuple[int, int], positions: Array, volumes: Array, widths: Array
     return np.ascontiguousarray(wide[side:-side, side:-side])
 
 
-def widen(image: Array, width: float, wider: float) -> Array:
-    """Turn an image made of Gaussians of sigma `width` into one of Gaussians of sigma `wider` (px), zero around it."""
-    blur = float(np.sqrt(max(wider**2 - width**2, 0.0)))
-    return np.asarray(ndimage.gaussian_filter(image, blur, mode="constant", truncate=5.0))
+def widened(image: Array, blurs: Sequence[float]) -> list[Array]:
+    """Blur an image (h, w), zero around it, by Gaussians of each sigma in px: by one Fourier transform there.
+
+    So an image of Gaussians of one width becomes one of Gaussians of the width sqrt(width^2 + blur^2).
+    """
+    reach = int(np.ceil(4 * max(blurs)))
+    shape = [fft.next_fast_len(length + reach, real=True) for length in image.shape]
+    spectrum = fft.rfft2(image, shape)
+    q2 = fft.fftfreq(shape[0])[:, None] ** 2 + fft.rfftfreq(shape[1])[None] ** 2
+    rows, cols = image.shape
+    return [fft.irfft2(spectrum * np.exp(-2 * (np.pi * blur) ** 2 * q2), shape)[:rows, :cols] for blur in blurs]
