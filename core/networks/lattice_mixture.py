@@ -48,12 +48,11 @@ def candidates(x: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(found, 1), torch.cat(shares, 1)
 
 
-def errors(x: Tensor, variance: Tensor, target: Tensor) -> Tensor:
+def errors(found: Tensor, variance: Tensor, target: Tensor) -> Tensor:
     """Return each candidate's mean squared distance (c,) from another look at the images, in units of the variance.
 
-    `target` has noise that is not correlated with that of x; its own variance is in all of them alike.
+    `target` has noise that is not correlated with that of the candidates; its own variance is in all of them alike.
     """
-    found, _ = candidates(x, variance)
     return (found - target).square().mean((0, 2, 3)) / variance.mean()
 
 
@@ -74,10 +73,14 @@ def mixture(x: Tensor, variance: Tensor, prior: Tensor) -> Tensor:
     Tensor
         (N, 1, H, W) float32. What is too weak to be told from what noise leaves behind is smoothed (`quieten`).
     """
-    found, shares = candidates(x, variance)
-    risk = (found - x).square() / variance - 1 + 2 * shares
+    return mix(*candidates(x, variance), variance, prior)
+
+
+def mix(found: Tensor, shares: Tensor, variance: Tensor, prior: Tensor) -> Tensor:
+    """Mix `candidates` as `mixture` does; the first of them is the image itself."""
+    risk = (found - found[:, :1]).square() / variance - 1 + 2 * shares
     area = 4 * math.pi * _PLACE_SIGMA**2
-    total = area * _each(risk, _PLACE_SIGMA) + _PRIOR_PIXELS * prior.to(x).view(1, -1, 1, 1)
+    total = area * _each(risk, _PLACE_SIGMA) + _PRIOR_PIXELS * prior.to(found).view(1, -1, 1, 1)
     weights = _each(torch.softmax(-total / _TEMPERATURE, 1), _BLEND_SIGMA)
     mixed = (weights * found).sum(1, keepdim=True)
     return quieten(mixed, variance.sqrt())

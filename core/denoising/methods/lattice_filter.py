@@ -15,7 +15,7 @@ from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of
 from core.networks.binning_choice import BINNINGS, choose_binning
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
 from core.networks.lattice_corrected import gaussian_blur
-from core.networks.lattice_mixture import CANDIDATES, ORIGIN_DIVISOR, REACH, errors, mixture
+from core.networks.lattice_mixture import CANDIDATES, ORIGIN_DIVISOR, REACH, candidates, errors, mix, mixture
 
 NAME = "lattice-filter"
 _LOOKS = 1
@@ -62,13 +62,12 @@ class LatticeFilterDenoiser:
         """Denoise frames (T, H, W) in electrons."""
         binning, variance = int(parameters["binning"]), parameters["variance"]
         prior = torch.tensor(parameters["prior"], dtype=torch.float32)
-        height, width = electrons.shape[-2:]
         out = np.empty(electrons.shape, dtype=np.float32)
         with torch.inference_mode():
             for number, frame in enumerate(electrons):
                 sums = _sums(frame, binning)
                 clean = mixture(sums, _noise(sums, variance, binning), prior)
-                out[number] = (spread_blocks(clean, binning) / binning**2)[0, 0, :height, :width].numpy()
+                out[number] = _full_size(clean, binning, frame.shape)[0]
         return out
 
     def _choose(self, movie: ElectronMovie, context: RunContext) -> dict[str, Any]:
@@ -85,11 +84,8 @@ class LatticeFilterDenoiser:
             looks += frame_looks(electrons, variance, _SEED + number)
         found = []
         for binning in _worth_trying(frames, movie):
-            context.check()
-            prior = _prior(looks, variance, binning)
-            chosen = {"binning": binning, "prior": prior, "variance": variance}
-            loss = float(np.mean([look.loss(self.run(look.given, chosen)) for look in looks]))
-            found.append((loss, chosen))
+            loss, prior = _judge(looks, variance, binning, context)
+            found.append((loss, {"binning": binning, "prior": prior, "variance": variance}))
         return min(found, key=lambda one: one[0])[1]
 
 
@@ -105,16 +101,34 @@ def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie) -> list[int]:
     return near or [1]
 
 
-def _prior(looks: Sequence[Look], variance: float | None, binning: int) -> list[float]:
-    """Return the candidates' errors, each less the smallest, rounded so that they are the same on any machine."""
+def _judge(
+    looks: Sequence[Look], variance: float | None, binning: int, context: RunContext
+) -> tuple[float, list[float]]:
+    """Return the mean loss at a binning, and the candidates' errors, each less the smallest: the prior."""
+    made = []
     total = torch.zeros(CANDIDATES)
     with torch.inference_mode():
         for look in looks:
-            for given, target in zip(look.given, look.target, strict=True):
-                sums = _sums(given, binning)
-                total += errors(sums, _noise(sums, variance, binning), _sums(target, binning))
-    total = (total - total.min()) / len(looks)
-    return [round(float(one), 6) for one in total]
+            context.check()
+            sums = _sums(look.given[0], binning)
+            noise = _noise(sums, variance, binning)
+            found, shares = candidates(sums, noise)
+            total += errors(found, noise, _sums(look.target[0], binning))
+            made.append((found, shares, noise))
+        # Rounded, so that what is written into a plan is what is used.
+        prior = [round(float(one), 6) for one in (total - total.min()) / len(looks)]
+        losses = []
+        for look, (found, shares, noise) in zip(looks, made, strict=True):
+            clean = mix(found, shares, noise, torch.tensor(prior))
+            losses.append(look.loss(_full_size(clean, binning, look.given.shape)))
+    return float(np.mean(losses)), prior
+
+
+def _full_size(sums: Tensor, binning: int, shape: tuple[int, ...]) -> Frames:
+    """Return electrons a px (1, H, W) of sums (1, 1, h, w)."""
+    spread_out = spread_blocks(sums, binning) / binning**2
+    out: Frames = spread_out[0, :, : shape[-2], : shape[-1]].numpy()
+    return out
 
 
 def _sums(frame: Frames, binning: int) -> Tensor:

@@ -30,7 +30,8 @@ def local_variance(x: torch.Tensor) -> torch.Tensor:
 
 def prior_of(truth: torch.Tensor) -> torch.Tensor:
     x = noisy(truth, 20)
-    return errors(x, local_variance(x), noisy(truth, 21))
+    found, _ = candidates(x, local_variance(x))
+    return errors(found, local_variance(x), noisy(truth, 21))
 
 
 def test_beyond_a_surface_there_are_no_ghosts():
@@ -91,5 +92,5 @@ def test_errors_rank_the_candidates_as_the_truth_does():
     x, target = noisy(truth, 1), noisy(truth, 2)
     found, _ = candidates(x, local_variance(x))
     true = (found - truth).square().mean((0, 2, 3)) / float(x.mean())
-    told = errors(x, local_variance(x), target)
+    told = errors(found, local_variance(x), target)
     assert torch.allclose(told - told.min(), true - true.min(), atol=0.05)
