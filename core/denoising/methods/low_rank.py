@@ -13,7 +13,8 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 from core.denoising.methods.low_rank_stretch import low_rank
 from core.denoising.methods.over_time import Course, course_from, course_of, notices_of
-from core.denoising.tuning import middle, noise_of, search
+from core.denoising.methods.where_to_look import structured_part
+from core.denoising.tuning import noise_of, search
 from core.measures.pgure import pgure
 from core.motion.following import as_lists
 from core.protocol.denoise import Notice
@@ -124,15 +125,16 @@ def whole_moves(course: Course, start: int, count: int) -> npt.NDArray[np.int64]
 def _tune(
     movie: ElectronMovie, course: Course, variance: float | None, context: RunContext
 ) -> tuple[dict[str, Any], bool]:
-    """Choose by PGURE on the middle of the longest segment; returns the parameters, and whether to follow the drift."""
+    """Choose by PGURE, where most is to be seen; returns the parameters, and whether to follow the drift."""
     start, stop = max(course.segments, key=lambda one: one[1] - one[0])
     most = max(4, min(64, _STRETCH_BYTES // (4 * movie.height * movie.width)))
     start = max(start, (start + stop - most) // 2)
     stop = min(stop, start + most)
     parts = []
+    part = structured_part(movie, _LOOK_SIDE, context)
     for frame in range(start, stop):
         context.check()
-        parts.append(middle(movie.block(frame, frame + 1).electrons, _LOOK_SIDE)[0])
+        parts.append(movie.block(frame, frame + 1).electrons[0][part].copy())
     look = np.stack(parts)
     # PGURE takes a px' variance to be its value: where it is not, the values are lifted to it.
     lift = np.float32(0 if variance is None else variance - look.mean(dtype=np.float64))

@@ -20,6 +20,7 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import ElectronMovie, Frames
 from core.denoising.methods.aligned import TimeWeights, aligned_mean, kernel
 from core.denoising.methods.over_time import Course
+from core.denoising.methods.where_to_look import structured_part
 from core.denoising.tuning import middle, whole_counts_of
 
 LOOKS = 6
@@ -100,13 +101,18 @@ class TimeLook:
 def time_looks(movie: ElectronMovie, course: Course, reach: int, context: RunContext) -> tuple[TimeLook, ...]:
     """Return looks at frames spread over a movie, each with its neighbours up to `reach` away."""
     looks = []
-    for frame in _spread(course, LOOKS):
+    part = structured_part(movie, _SIDE + 2 * _MARGIN, context)
+    for place, frame in enumerate(_spread(course, LOOKS)):
         start, stop = course.neighbours(frame, reach)
         parts, doses = [], []
         for number in range(start, stop):
             context.check()
             block = movie.block(number, number + 1)
-            parts.append(middle(block.electrons, _SIDE + 2 * _MARGIN)[0])
+            # By turns where most is to be seen and in the middle.
+            if place % 2 == 0:
+                parts.append(block.electrons[0][part].copy())
+            else:
+                parts.append(middle(block.electrons, _SIDE + 2 * _MARGIN)[0])
             doses.append(float(np.nan_to_num(block.dose[0])))
         numbers = np.arange(start, stop)
         frames = np.stack(parts)

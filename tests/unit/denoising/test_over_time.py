@@ -13,6 +13,7 @@ from core.denoising.context import Cancelled, QuietContext
 from core.denoising.denoiser import Block, Denoiser
 from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.gaussian import GaussianDenoiser
+from core.denoising.methods.where_to_look import structured_part
 from core.denoising.run import denoise_movie, draft, estimate
 from core.models import ModelStore
 from core.movies import open_movie
@@ -187,6 +188,17 @@ def test_a_flickering_beam_is_followed():
     assert state.parameters["beam"]
     result = denoise_array(method, noisy, state=state)
     assert result.mean(axis=(1, 2)) == pytest.approx(clean.mean(axis=(1, 2)), rel=0.03)
+
+
+def test_large_frames_are_tuned_where_something_is_to_be_seen():
+    clean = np.full((6, 360, 420), 4.0)
+    clean[:, 250:330, 20:100] = scene(np.zeros((6, 2)), 4.0, 80)
+    rows, columns = structured_part(ArrayMovie(counts(clean)), 100, QuietContext())
+    assert rows.start <= 264
+    assert rows.stop >= 316
+    assert columns.start <= 34
+    assert columns.stop >= 86
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (100, 100)
 
 
 def test_an_uncertain_drift_is_told():
