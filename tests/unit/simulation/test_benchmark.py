@@ -41,7 +41,7 @@ def test_the_shipped_model_was_trained_on_the_training_list_alone() -> None:
 
 
 def test_items_are_made_of_the_list_they_belong_to() -> None:
-    for seed in (6, 7, 11):
+    for seed in (6, 7):
         item = benchmark_item(seed, "image")
         assert set(item.settings["made_of"][:1]) <= BENCHMARK.names, item.name
         assert item.settings["detector"] in {"ideal counter", *BENCHMARK_INSTRUMENTS.cameras}
@@ -77,7 +77,14 @@ def test_seeds_of_the_two_sets_cannot_be_mixed_up() -> None:
 
 # What these items were when their version was fixed: mean and deviation of the clean frames, their 99 % quantile, mean
 # and deviation of the stored values, columns of the first frame, last shift in px. A change means a new version.
-FIXED: dict[tuple[int, benchmark.Part], tuple[float, ...]] = {}
+FIXED: dict[tuple[int, benchmark.Part], tuple[float, ...]] = {
+    (10, "image"): (11.37392, 2.26393, 14.64848, 11.37562, 4.04232, 427.0, 0.0, 0.0),
+    (3, "image"): (2.91009, 0.2268, 3.47096, 6099.51799, 543.37534, 432.0, 0.0, 0.0),
+    (7, "image"): (1.6804, 0.04532, 1.75855, 132.46272, 11.20977, 0.0, 0.0, 0.0),
+    (9, "image"): (2.81304, 3.26706, 12.39919, 2.8099, 3.66413, 237.0, 0.0, 0.0),
+    (3, "movie"): (4.69059, 0.39075, 5.312, 4.68785, 2.19888, 105.0, -1.23358, -2.09667),
+    (14, "movie"): (5.05664, 2.03129, 8.71984, 5.05487, 3.0258, 0.0, -9.16494, 8.05524),
+}
 
 
 @pytest.mark.parametrize(("seed", "part"), FIXED)
