@@ -75,7 +75,13 @@ def _abtem_images(positions: Array, elements: Array, kilovolt: float, optics: li
             C10=one.defocus - beyond,
             C12=one.astigmatism,
             phi12=one.astigmatism_angle,
+            C21=one.coma,
+            phi21=one.coma_angle,
+            C23=one.threefold,
+            phi23=one.threefold_angle,
             C30=one.spherical,
+            C50=one.fifth,
+            angular_spread=1e3 * one.convergence,
             focal_spread=one.focal_spread,
         )
         images.append(wave.apply_ctf(ctf).intensity().array.T)
@@ -93,7 +99,18 @@ def test_images_are_those_of_abtem(name: str, kilovolt: float) -> None:
     optics = [
         Optics(defocus=-60.0, **chosen),
         Optics(defocus=60.0, **chosen),
-        Optics(defocus=20.0, astigmatism=30.0, astigmatism_angle=0.4, **chosen),
+        Optics(
+            defocus=20.0,
+            astigmatism=30.0,
+            astigmatism_angle=0.4,
+            coma=1500.0,
+            coma_angle=1.2,
+            threefold=900.0,
+            threefold_angle=0.5,
+            fifth=1e7,
+            convergence=4e-4,
+            **chosen,
+        ),
     ]
     theirs = _abtem_images(positions, elements, kilovolt, optics, 1.0)
     size = wave_size(_BOX, 320, 0.1)
