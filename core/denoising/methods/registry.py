@@ -16,7 +16,7 @@ from core.denoising.errors import denoise_error
 from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.lattice import LatticeDenoiser
 from core.denoising.methods.network import NetworkDenoiser
-from core.models import InstalledModel, ModelStore
+from core.models import InstalledModel, ModelError, ModelStore
 from core.networks import registry
 from core.networks.lattice_corrected import LatticeCorrectedNet
 
@@ -58,7 +58,13 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
     if name in CLASSICAL:
         filter_ = CLASSICAL[name]
         return Method(name, filter_.version, "", False, False, lambda device, precision: filter_.make())
-    model = store.get(name) if version is None else store.get(name, version)
+    try:
+        model = store.get(name) if version is None else store.get(name, version)
+    except ModelError as error:
+        if error.info.path is not None:
+            raise
+        advice = f"{error.info.advice} Filters: {', '.join(CLASSICAL)}."
+        raise ModelError(error.info.model_copy(update={"advice": advice})) from error
     card = model.card
     if card.architecture not in registry.ARCHITECTURES:
         known = ", ".join(sorted(registry.ARCHITECTURES))

@@ -11,12 +11,14 @@ from core.denoising.context import Cancelled, QuietContext
 from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.lattice_filter import LatticeFilterDenoiser
 from core.denoising.methods.nl_means import NlMeansDenoiser
+from core.denoising.methods.registry import find_method
 from core.denoising.methods.stabilised import StabilisedDenoiser
 from core.denoising.methods.total_variation import TotalVariationDenoiser
 from core.denoising.methods.wavelets import WaveletDenoiser
 from core.denoising.methods.wiener import WienerDenoiser
 from core.denoising.run import denoise_movie
 from core.models import ModelStore
+from core.models.errors import ModelError
 from core.movies import open_movie
 
 from .helpers import Listener, lattice, request, write_movie
@@ -171,6 +173,13 @@ def test_every_method_is_made_by_its_name_and_has_a_card(name):
     assert method.name == name
     assert CLASSICAL[name].card.name == name
     assert CLASSICAL[name].card.caveats
+
+
+def test_a_name_that_is_neither_model_nor_filter_is_refused_with_those_there_are():
+    with pytest.raises(ModelError) as caught:
+        find_method("wienner", NO_MODELS)
+    assert "wienner" in caught.value.info.what
+    assert "wiener, wavelets" in caught.value.info.advice
 
 
 @pytest.mark.parametrize("name", ["wiener", "wavelets", "tv", "nl-means"])
