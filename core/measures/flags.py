@@ -12,7 +12,7 @@ from core.measures.temporal_response import TemporalResponse
 from core.protocol.score import Flag
 
 # Share of the error that a correction removes, and what of it must be sure.
-OVER_SMOOTHED, OVER_FITTED = 0.12, 0.15
+OVER_SMOOTHED, OVER_FITTED = 0.12, 0.2
 _SURE_PART = 0.4
 # Share of a frame's own noise that is left, and the power that was taken away, over that of the noise.
 IDENTITY, _HARDLY = 0.6, 0.3

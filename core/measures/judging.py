@@ -118,14 +118,14 @@ class _Core:
 def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
     response = temporal_response(clips)
     check()
-    neighbours = limits.uses_neighbours(response)
+    drift = _drift(clips)
+    # Motion that was not followed may look like noise of other frames, but not where no picture is.
+    surely = response is not None and limits.uses_neighbours(response) and response.noise_of_neighbours
+    neighbours = surely or (drift is not None and limits.uses_neighbours(response))
     near = cross_spectra(clips, far=False)
     check()
     spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
     check()
-    drift = _drift(clips)
-    # Motion that was not followed may look like noise of other frames.
-    surely = neighbours and response is not None and response.noise_of_neighbours
     found = None if spectra is None else removable(spectra, frame_alone=not surely)
     return _Core(response, neighbours, near, found, drift)
 

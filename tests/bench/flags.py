@@ -51,7 +51,7 @@ from tests.bench.report import arguments, report
 Frames = NDArray[np.float32]
 Results = Iterator[tuple[str, str, Frames]]
 
-_SIGMAS = np.geomspace(0.35, 16, 34)
+_SIGMAS = np.geomspace(0.35, 16, 24)
 _EDGE = 8
 _MARGIN = 16
 _GOOD_DB, _COST_DB = 0.5, 0.3
@@ -171,15 +171,20 @@ def smeared(item: Item, network: bool) -> tuple[Frames, Frames, Results]:
     return raw, clean, made()
 
 
+def rows_of_item(item: Item, raw: Frames, names: Sequence[str], network: bool) -> list[Row]:
+    """All results of an item, judged; `raw` are its noisy frames in electrons, cleaned."""
+    out = judged(item, raw, item.clean, results(item, raw, names))
+    drift_raw, drift_clean, spoiled = smeared(item, network)
+    return out + judged(item, drift_raw, drift_clean, spoiled)
+
+
 def rows_of(seed: int, names: Sequence[str], development: bool, frames: int, network: bool) -> list[Row]:
     """All results of one item, judged."""
     item = development_item(seed, "movie") if development else benchmark_item(seed, "movie")
     item = replace(item, noisy=item.noisy[:frames], clean=item.clean[:frames], shifts=item.shifts[:frames])
     with tempfile.TemporaryDirectory() as folder:
         raw = cleaned(item, Path(folder))
-    out = judged(item, raw, item.clean, results(item, raw, names))
-    drift_raw, drift_clean, spoiled = smeared(item, network)
-    return out + judged(item, drift_raw, drift_clean, spoiled)
+    return rows_of_item(item, raw, names, network)
 
 
 def judged(item: Item, raw: Frames, clean: Frames, made: Results) -> list[Row]:

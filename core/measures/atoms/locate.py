@@ -18,6 +18,7 @@ from core.measures.atoms.peaks import (
     noise_gain,
     noise_level,
     response,
+    sharpened,
     typical_height,
 )
 
@@ -29,8 +30,9 @@ _SURE = 4.5
 # Filters, finest first, in widths: the finest whose noise is below this share of a typical column is used.
 _FILTERS, _QUIET = (0.6, 0.75, 0.9, 1.1), 0.08
 _LOOKS_AGAIN = 2
-# Two columns this many widths apart are one.
-_NEAREST = 0.8
+# Two columns this many widths apart are one; farther apart where noise (relative to a column's height) splits columns.
+_NEAREST, _FARTHER, _MOST_FARTHER = 0.8, 12.0, 1.0
+_JUST_BELOW = 0.7
 _ODD_WIDTH = 2.2
 _RIGHT_WIDTH = 0.12
 # Columns too faint to be given back (oxygen beside heavy atoms) still draw their neighbours: they are fitted if they
@@ -115,21 +117,23 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
     coarse = _Coarse.of(checked, search)
     work, width = coarse.image, coarse.width
     peaks, typical, noise = _first_look(coarse, search)
-    floor = max(search.least * typical, search.least_height)
+    asked = max(search.least * typical, search.least_height)
     fit = _fitted(work, peaks.positions, width, search)
     for _ in range(_LOOKS_AGAIN):
         guessed, width = width, _fitted_width(fit.columns, width)
-        places = _kept(fit.columns, width, floor)
-        more = _in_the_residual(work, fit, width, max(floor, _SURE * _noise_height(noise, width, _FILTERS[1])))
+        limits = _Limits.of(work, fit, width, typical, asked)
+        places = _kept(fit.columns, limits)
+        more = _in_the_residual(work, fit, width, limits)
         # The profile's tails are laid out by the guessed width: one that was far off is worth another fit.
         good = abs(np.log(width / guessed)) < _RIGHT_WIDTH
         if good and not len(more) and len(places) == len(fit.columns):
             break
         places = np.concatenate([places, more])
-        fit = _fitted(work, places[apart(places, _NEAREST * width)], width, search)
-    faintest = max(_FAINT * typical, _SURE * _noise_height(noise, width, 1.0))
-    fit = _with_faint_ones(work, fit, width, floor, faintest, search)
-    columns = coarse.enlarged(fit.columns.chosen(_good(fit.columns, floor)))
+        fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
+    limits = _Limits.of(work, fit, width, typical, asked)
+    fit = _with_faint_ones(work, fit, width, limits, max(_FAINT * typical, limits.sure), search)
+    fit = Fit(fit.columns.chosen(_good(fit.columns, limits)), fit.model, fit.rounds)
+    columns = coarse.enlarged(fit.columns)
     columns = columns.chosen(np.all((columns.positions > -0.5) & (columns.positions < np.array(size) - 0.5), axis=1))
     if search.dark:
         columns = replace(columns, volumes=-columns.volumes, background=-columns.background)
@@ -222,49 +226,67 @@ def _fitted_width(columns: FittedColumns, guess: float) -> float:
     return float(np.clip(np.median(columns.widths), guess / 2, 2 * guess)) if len(columns) >= 3 else guess
 
 
-def _good(columns: FittedColumns, floor: float) -> npt.NDArray[np.bool_]:
+def _good(columns: FittedColumns, limits: _Limits) -> npt.NDArray[np.bool_]:
     """Columns that are high enough and as wide as columns are."""
     if not len(columns):
         return np.zeros(0, dtype=np.bool_)
     middle = float(np.median(columns.widths))
-    # The floor is of the height in the image: a joint fit finds the same height again.
     odd = (columns.widths > _ODD_WIDTH * middle) | (columns.widths < middle / _ODD_WIDTH)
-    return np.asarray((columns.heights >= 0.7 * floor) & ~odd)
+    # A joint fit finds nearly the height that the peak had; what was just above the limit may come out just below.
+    return np.asarray((columns.heights >= _JUST_BELOW * limits.floor) & ~odd)
 
 
-def _with_faint_ones(work: Array, fit: Fit, width: float, floor: float, least: float, search: Search) -> Fit:
+@dataclass(frozen=True)
+class _Limits:
+    """What counts as a column: its least height, the least height that noise can't reach, and the nearest distance."""
+
+    floor: float
+    sure: float
+    nearest: float
+
+    @classmethod
+    def of(cls, work: Array, fit: Fit, width: float, typical: float, asked: float) -> _Limits:
+        """By the scatter of what the fit has left over: noise may be smooth, as scans and denoised images have it."""
+        scale = _FILTERS[1] * width
+        rest = sharpened(work - fit.model, scale)
+        scatter = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) / response(width, scale)
+        nearest = _NEAREST + min(_FARTHER * scatter / typical, _MOST_FARTHER) if typical > 0 else _NEAREST
+        return cls(max(asked, _SURE * scatter), _SURE * scatter, nearest * width)
+
+
+def _with_faint_ones(work: Array, fit: Fit, width: float, limits: _Limits, least: float, search: Search) -> Fit:
     """Fit again with columns of at least `least`, which are too faint to be given back, where the residual has some."""
-    places = _kept(fit.columns, width, floor)
+    places = _kept(fit.columns, limits)
     for _ in range(_FAINT_LOOKS):
-        faint = _in_the_residual(work, fit, width, least, _ASIDE)
+        faint = _in_the_residual(work, fit, width, replace(limits, floor=least), _ASIDE)
         if not 0 < len(faint) <= _MOST_FAINT * len(fit.columns):
             break
         places = np.concatenate([places, faint])
-        fit = _fitted(work, places[apart(places, _NEAREST * width)], width, search)
-        places = _kept(fit.columns, width, least)
+        fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
+        places = _kept(fit.columns, replace(limits, floor=least))
     return fit
 
 
-def _kept(columns: FittedColumns, width: float, floor: float) -> Array:
-    good = columns.chosen(_good(columns, floor))
-    order = np.argsort(-good.volumes, kind="stable")
-    places = good.positions[order]
-    return places[apart(places, _NEAREST * width)]
+def _kept(columns: FittedColumns, limits: _Limits) -> Array:
+    good = columns.chosen(_good(columns, limits))
+    places = good.positions[np.argsort(-good.volumes, kind="stable")]
+    return places[apart(places, limits.nearest)]
 
 
-def _in_the_residual(work: Array, fit: Fit, width: float, floor: float, aside: float = 0.0) -> Array:
+def _in_the_residual(work: Array, fit: Fit, width: float, limits: _Limits, aside: float = 0.0) -> Array:
     """Return the places of columns that the fit has missed; those less than `aside` widths from one are left out.
 
     What no model fits (another shape of the columns) is no column: beside a column it must stand out of the rest.
     """
     rest = work - fit.model
+    floor = max(limits.floor, limits.sure)
     if aside == 0:
         floor = max(floor, 4 * float(np.std(rest)))
     peaks = find_peaks(rest, width, _FILTERS[1] * width, floor)
     if not len(peaks) or not len(fit.columns):
         return peaks.positions
     near, _ = cKDTree(fit.columns.positions).query(peaks.positions)
-    return np.asarray(peaks.positions[near > max(_NEAREST, aside) * width])
+    return np.asarray(peaks.positions[near > max(limits.nearest, aside * width)])
 
 
 def continued(places: Array, shape: tuple[int, ...], reach: float) -> Array:
