@@ -111,7 +111,10 @@ def main() -> None:
     cleans = [clean_image(path) for path in paths] or [quick_image() * 0.45]
     figures: dict[str, float | int | str] = {"images": len(cleans)}
     for name in options.methods:
-        for kind, makers in (("summed", {name: CLASSICAL[name].make}), ("plain", {} if options.no_plain else PLAIN)):
+        for kind, makers in (
+            ("summed", {name: CLASSICAL[name].make}),
+            ("plain", {} if options.no_plain or options.quick else PLAIN),
+        ):
             for dose in [5.0] if options.quick else options.doses:
                 if name in makers:
                     row = score(makers[name], cleans, dose, options.draws, options.pictures)

@@ -15,6 +15,7 @@ import numpy as np
 
 from core.denoising.arrays import denoise_array
 from core.denoising.methods.classical import CLASSICAL
+from core.denoising.tuning import middle
 from core.measures.fidelity import psnr_over_range
 from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, VERSION, benchmark_item, development_item
 from core.simulation.item import Item
@@ -26,8 +27,9 @@ _QUICK_SIDE = 128
 
 def scores(item: Item, methods: tuple[str, ...], side: int | None) -> dict[str, float]:
     """Return PSNR (dB) of the noisy image and of each method's result."""
-    clean = item.clean[:, :side, :side]
-    noisy = ((item.noisy[:, :side, :side].astype(np.float64) - item.offset) / item.gain).astype(np.float32)
+    clean = middle(item.clean, side or item.clean.shape[-1])
+    noisy = ((item.noisy.astype(np.float64) - item.offset) / item.gain).astype(np.float32)
+    noisy = middle(noisy, side or noisy.shape[-1])
     found = {"noisy": psnr_over_range(clean, noisy)}
     for name in methods:
         started = time.process_time()
