@@ -7,7 +7,14 @@ import torch
 from core.simulation.crystals import CATALOGUE, ZONES, fill, zone_rotation
 from core.simulation.errors import OpticsError
 from core.simulation.imaging import Optics, image
-from core.simulation.multislice import exit_wave, exit_waves, interaction, wave_size, wavelength
+from core.simulation.multislice import (
+    exit_wave,
+    exit_waves,
+    interaction,
+    scattering_factor,
+    wave_size,
+    wavelength,
+)
 
 
 def test_the_wavelength_and_interaction_constant_are_the_tabulated_ones() -> None:
@@ -122,3 +129,13 @@ def test_a_gpu_gives_the_wave_of_the_processor() -> None:
     positions, elements = _gold(24.0)
     there = exit_wave(positions, elements, 24.0, 160, 300.0, device=torch.device("cuda")).cpu()
     torch.testing.assert_close(there, exit_wave(positions, elements, 24.0, 160, 300.0), atol=0.1, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("element", "number"), [("C", 6), ("Ti", 22), ("Au", 79)])
+def test_scattering_to_high_angles_is_rutherfords(element: str, number: int) -> None:
+    q = torch.tensor([3.49, 3.51, 5.0, 8.0])
+    factor = scattering_factor(element, q**2, 0.0)
+    assert float(factor[1] / factor[0]) == pytest.approx((3.49 / 3.51) ** 2, rel=0.01)
+    bare = number / (2 * np.pi**2 * 0.529177 * q**2)
+    assert 0.85 < float(factor[2] / bare[2]) < 1.0
+    assert float(factor[2] / bare[2]) < float(factor[3] / bare[3]) < 1.0

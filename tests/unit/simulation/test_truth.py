@@ -89,3 +89,11 @@ def test_every_atom_is_counted_once_and_a_shifted_specimen_shifts_its_columns(se
     shift = second.positions[:, None] - first.positions[None] - [dy * 10, dx * 10]
     distance = np.linalg.norm(shift - 210 * np.round(shift / 210), axis=-1)
     assert distance.min(1).max() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_tilted_column_stays_whole_across_the_boxs_edge() -> None:
+    x = np.array([19.2, 19.6, 0.0, 0.4, 0.8])
+    positions = np.column_stack([x, np.full(5, 5.0), np.arange(5) * 4.0])
+    columns = project_columns(Specimen("edge", positions, np.array(["Pt"] * 5), 20.0), 0.2, 100)
+    assert columns.atoms.tolist() == [5]
+    np.testing.assert_allclose(columns.positions, [[25.0, 0.0]], atol=1e-9)
