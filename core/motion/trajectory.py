@@ -39,6 +39,8 @@ _NEARBY = 7
 _SLOWEST = 3.0
 _TAPER = 0.2
 _SEARCH_PX, _SEARCH_SHARE = 8.0, 0.06
+# Tops that differ by so many deviations of their noise are alike; the taper's neighbours share theirs.
+_AS_HIGH = 4.0
 _ROUNDS = 4
 _SETTLED = 0.01
 # What all frames show must be this share of each direction.
@@ -250,10 +252,12 @@ def _first_guess(picked: _Picked, size: tuple[int, int], check: Callable[[], Non
     grid = np.zeros(size[0] * (size[1] // 2 + 1), dtype=np.complex64)
     for number in range(1, len(shifts)):
         trust = (weight * picked.signal / (1 + weight * picked.signal)).astype(np.float32)
-        product = picked.values[number] * (memory / np.float32(weight)).conj() * trust
+        other = (memory / np.float32(weight)).conj() * trust
+        product = picked.values[number] * other
+        noise = float(np.sqrt(2 * np.sum(other.real**2 + other.imag**2, dtype=np.float64))) / (size[0] * size[1])
         grid[picked.index] = product
         near = shifts[number - 1] + step
-        guess = _highest(grid.reshape(size[0], -1), near, reach, size)
+        guess = _highest(grid.reshape(size[0], -1), near, reach, noise, size)
         shifts[number], _ = _newton(picked.wave, product, guess)
         step = 0.8 * step + 0.2 * (shifts[number] - shifts[number - 1])
         # Those long past fade: the specimen changes.
@@ -263,8 +267,11 @@ def _first_guess(picked: _Picked, size: tuple[int, int], check: Callable[[], Non
     return shifts
 
 
-def _highest(product: _Complex, near: Shifts, reach: list[float], size: tuple[int, int]) -> Shifts:
-    """Return the whole-px shift with the highest correlation, those far from `near` counting less."""
+def _highest(product: _Complex, near: Shifts, reach: list[float], noise: float, size: tuple[int, int]) -> Shifts:
+    """Return the whole-px shift with the highest correlation, those far from `near` counting less.
+
+    A lattice looks the same a period further on: of tops as high as the highest, but for `noise`, the nearest is taken.
+    """
     correlation = fft.irfft2(product, s=size)
     axes = [
         (np.arange(length) - centre + length / 2) % length - length / 2
@@ -272,8 +279,12 @@ def _highest(product: _Complex, near: Shifts, reach: list[float], size: tuple[in
     ]
     weight = [np.exp2(-np.square(axis / far)) for axis, far in zip(axes, reach, strict=True)]
     weighted = np.where(correlation > 0, correlation * np.outer(*weight), correlation)
-    row, column = np.unravel_index(int(np.argmax(weighted)), size)
-    return np.array([near[0] + axes[0][row], near[1] + axes[1][column]])
+    rows, columns = np.nonzero(weighted >= weighted.max() - _AS_HIGH * noise)
+    around = [weighted[(rows + y) % size[0], (columns + x) % size[1]] for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+    top = weighted[rows, columns] >= np.max(around, axis=0)
+    rows, columns = rows[top], columns[top]
+    nearest = int(np.argmin(np.square(axes[0][rows]) + np.square(axes[1][columns])))
+    return np.array([near[0] + axes[0][rows[nearest]], near[1] + axes[1][columns[nearest]]])
 
 
 def _newton(wave: npt.NDArray[np.float64], product: _Complex, shift: Shifts) -> tuple[Shifts, npt.NDArray[np.float64]]:

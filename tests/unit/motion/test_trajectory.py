@@ -67,6 +67,15 @@ def test_a_jump_of_the_stage_is_a_jump():
     assert step == pytest.approx([4.0, -3.0], abs=0.4)
 
 
+def test_a_lattice_is_not_taken_for_itself_a_period_on():
+    y, x = np.mgrid[:SIDE, :SIDE].astype(float)
+    shifts = np.arange(16)[:, None] * [0.6, -0.3]
+    clean = [1.5 * (1 + 0.4 * np.cos((x - b) * 2 * np.pi / 9) * np.cos((y - a) * 2 * np.pi / 8)) for a, b in shifts]
+    for seed in range(4):
+        path = follow(np.random.default_rng(seed).poisson(clean).astype(np.float32), quiet)
+        assert apart(path.shifts, shifts) < 0.5
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_few_frames_tell_no_drift(frames):
     path = follow(drifting(np.zeros((frames, 2)), 20.0), quiet)
