@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.simulation.errors import OpticsError
+from core.simulation.errors import OpticsError, SpecimenError
 
 _SCATTERING_TO_POTENTIAL = 47.878  # h^2 / (2 pi m e), in volt * angstrom^2
 _BOHR = 0.529177  # angstrom
@@ -34,6 +34,8 @@ def interaction(kilovolt: float) -> float:
 
 @functools.lru_cache(maxsize=128)
 def _gaussians(element: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if gemmi.Element(element).atomic_number == 0:
+        raise SpecimenError.about(f"No element is called {element}.", "Give chemical symbols: Pt, O, C.")
     factor = gemmi.Element(element).c4322
     return tuple(factor.a), tuple(factor.b)
 
@@ -110,6 +112,8 @@ def exit_wave(
     ------
     OpticsError
         If the box, the voltage, the slices or B are impossible.
+    SpecimenError
+        If a symbol is no element.
     """
     slab = Slab.of(positions, elements, tilt, slice_thickness)
     return next(_march(slab, [slab.height], WaveGrid.of(box, size, kilovolt, debye_waller, device)))

@@ -9,6 +9,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
+from core.simulation.errors import SpecimenError
 from core.simulation.specimens import Specimen
 
 Array = NDArray[np.float64]
@@ -52,6 +53,9 @@ def atomic_numbers(elements: NDArray[np.str_]) -> NDArray[np.int64]:
     """Return Z (n,) of chemical symbols (n,)."""
     names, inverse = np.unique(elements, return_inverse=True)
     known = np.array([gemmi.Element(str(name)).atomic_number for name in names], np.int64)
+    if not known.all():
+        unknown = str(names[int(np.argmin(known))])
+        raise SpecimenError.about(f"No element is called {unknown}.", "Give chemical symbols: Pt, O, C.")
     return np.asarray(known[inverse.reshape(-1)])
 
 

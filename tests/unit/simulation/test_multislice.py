@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.simulation.crystals import CATALOGUE, ZONES, fill, zone_rotation
-from core.simulation.errors import OpticsError
+from core.simulation.errors import OpticsError, SpecimenError
 from core.simulation.imaging import Optics, image
 from core.simulation.multislice import (
     exit_wave,
@@ -15,6 +15,8 @@ from core.simulation.multislice import (
     wave_size,
     wavelength,
 )
+from core.simulation.specimens import Specimen
+from core.simulation.truth import project_columns
 
 
 def test_the_wavelength_and_interaction_constant_are_the_tabulated_ones() -> None:
@@ -139,3 +141,11 @@ def test_scattering_to_high_angles_is_rutherfords(element: str, number: int) -> 
     bare = number / (2 * np.pi**2 * 0.529177 * q**2)
     assert 0.85 < float(factor[2] / bare[2]) < 1.0
     assert float(factor[2] / bare[2]) < float(factor[3] / bare[3]) < 1.0
+
+
+def test_an_unknown_element_is_refused_by_its_name() -> None:
+    atom = Specimen("test", np.zeros((1, 3)), np.array(["Qq"]), 10.0)
+    with pytest.raises(SpecimenError, match="Qq"):
+        exit_wave(atom.positions, atom.elements, 10.0, 32, 300.0)
+    with pytest.raises(SpecimenError, match="Qq"):
+        project_columns(atom, 0.1, 100)
