@@ -24,14 +24,17 @@ _LOOKED_AT, _CONDITIONS_SIDE = 10, 384
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture (H, W) of any scale, and a line below it."""
+    """A picture (H, W) of any scale, or none (0, 0), and a line below it."""
 
     picture: NDArray[np.float32]
     text: str
 
 
+_EMPTY = Tile(np.zeros((0, 0), np.float32), "")
+
+
 def write_sheets(folder: Path, clean_only: bool = False) -> list[Path]:
-    """Write ``sheet-PART.png`` for each part of a set that was written: the first items of it.
+    """Write ``sheet-PART.png`` for each part of a set that was written: twelve items spread over it.
 
     Parameters
     ----------
@@ -89,7 +92,8 @@ def sheet(tiles: Sequence[Tile], across: int, side: int = _SIDE) -> Image.Image:
     for number, tile in enumerate(tiles):
         left = number % across * (side + _GAP)
         top = number // across * (side + _TEXT_HEIGHT + _GAP)
-        out.paste(Image.fromarray(stretched(fitted(tile.picture, side))), (left, top))
+        if tile.picture.size:
+            out.paste(Image.fromarray(stretched(fitted(tile.picture, side))), (left, top))
         draw.text((left + 2, top + side), tile.text, fill=0, font=font)
     return out
 
@@ -115,13 +119,15 @@ def stretched(picture: NDArray[np.float32]) -> Grey:
 def _recorded_tiles(part: Path) -> list[Tile]:
     tiles = []
     names = sorted(path.stem for path in part.glob("*.json"))
-    chosen = names[: _MOST // 2] if len(names) <= _MOST // 2 else names[:: -(-len(names) // (_MOST // 2))]
+    chosen = [
+        names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(len(names), _MOST // 2)).round().astype(int))
+    ]
     for start in range(0, len(chosen), _ACROSS):
         row = chosen[start : start + _ACROSS]
         tiles += [Tile(_first(part / f"{name}.tif"), _caption(part, name)) for name in row]
-        tiles += [Tile(np.full((2, 2), 0, np.float32), "")] * (_ACROSS - len(row))
+        tiles += [_EMPTY] * (_ACROSS - len(row))
         tiles += [Tile(_first(part / f"{name}_clean.tif"), "the same without noise") for name in row]
-        tiles += [Tile(np.full((2, 2), 0, np.float32), "")] * (_ACROSS - len(row))
+        tiles += [_EMPTY] * (_ACROSS - len(row))
     return tiles
 
 
