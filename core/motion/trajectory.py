@@ -41,6 +41,7 @@ _TAPER = 0.2
 _SEARCH_PX, _SEARCH_SHARE = 8.0, 0.06
 # Tops that differ by so many deviations of their noise are alike; the taper's neighbours share theirs.
 _AS_HIGH = 4.0
+_NEARLY, _TOPS = 0.8, 12
 _ROUNDS = 4
 _SETTLED = 0.01
 # What all frames show must be this share of each direction.
@@ -254,11 +255,10 @@ def _first_guess(picked: _Picked, size: tuple[int, int], check: Callable[[], Non
         trust = (weight * picked.signal / (1 + weight * picked.signal)).astype(np.float32)
         other = (memory / np.float32(weight)).conj() * trust
         product = picked.values[number] * other
-        noise = float(np.sqrt(2 * np.sum(other.real**2 + other.imag**2, dtype=np.float64))) / (size[0] * size[1])
         grid[picked.index] = product
-        near = shifts[number - 1] + step
-        guess = _highest(grid.reshape(size[0], -1), near, reach, noise, size)
-        shifts[number], _ = _newton(picked.wave, product, guess)
+        tops = _tops(grid.reshape(size[0], -1), shifts[number - 1] + step, reach, size)
+        noise = float(np.sqrt(np.sum(other.real**2 + other.imag**2, dtype=np.float64) / 2))
+        shifts[number] = _nearest_top(picked.wave, product, tops, noise)
         step = 0.8 * step + 0.2 * (shifts[number] - shifts[number - 1])
         # Those long past fade: the specimen changes.
         memory = np.complex64(0.9) * memory + _turned(picked, picked.values[number], shifts[number])
@@ -267,10 +267,10 @@ def _first_guess(picked: _Picked, size: tuple[int, int], check: Callable[[], Non
     return shifts
 
 
-def _highest(product: _Complex, near: Shifts, reach: list[float], noise: float, size: tuple[int, int]) -> Shifts:
-    """Return the whole-px shift with the highest correlation, those far from `near` counting less.
+def _tops(product: _Complex, near: Shifts, reach: list[float], size: tuple[int, int]) -> list[Shifts]:
+    """Return the whole-px shifts at which the correlation has its high tops, those far from `near` counting less.
 
-    A lattice looks the same a period further on: of tops as high as the highest, but for `noise`, the nearest is taken.
+    On whole px a top loses some of its height: all that are nearly as high as the highest; the nearest come first.
     """
     correlation = fft.irfft2(product, s=size)
     axes = [
@@ -279,12 +279,25 @@ def _highest(product: _Complex, near: Shifts, reach: list[float], noise: float, 
     ]
     weight = [np.exp2(-np.square(axis / far)) for axis, far in zip(axes, reach, strict=True)]
     weighted = np.where(correlation > 0, correlation * np.outer(*weight), correlation)
-    rows, columns = np.nonzero(weighted >= weighted.max() - _AS_HIGH * noise)
+    rows, columns = np.nonzero(weighted >= _NEARLY * weighted.max())
     around = [weighted[(rows + y) % size[0], (columns + x) % size[1]] for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
     top = weighted[rows, columns] >= np.max(around, axis=0)
-    rows, columns = rows[top], columns[top]
-    nearest = int(np.argmin(np.square(axes[0][rows]) + np.square(axes[1][columns])))
-    return np.array([near[0] + axes[0][rows[nearest]], near[1] + axes[1][columns[nearest]]])
+    away = np.stack([axes[0][rows[top]], axes[1][columns[top]]], axis=1)
+    order = np.argsort(np.square(away).sum(axis=1), kind="stable")[:_TOPS]
+    # The highest of all, too, if it is far.
+    highest = np.unravel_index(int(np.argmax(weighted)), size)
+    last = np.array([axes[0][highest[0]], axes[1][highest[1]]])
+    return [near + one for one in [*away[order], last]]
+
+
+def _nearest_top(wave: npt.NDArray[np.float64], product: _Complex, tops: list[Shifts], noise: float) -> Shifts:
+    """Return the exact place of the first of some tops that is as high as the highest, but for the noise.
+
+    A lattice looks the same a period further on: among equals the nearest is taken.
+    """
+    exact = [_newton(wave, product, top)[0] for top in tops]
+    heights = np.array([float(np.sum((product * np.exp(1j * (wave @ one))).real)) for one in exact])
+    return exact[int(np.argmax(heights >= heights.max() - _AS_HIGH * noise))]
 
 
 def _newton(wave: npt.NDArray[np.float64], product: _Complex, shift: Shifts) -> tuple[Shifts, npt.NDArray[np.float64]]:

@@ -69,8 +69,8 @@ def test_a_jump_of_the_stage_is_a_jump():
 
 def test_a_lattice_is_not_taken_for_itself_a_period_on():
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
-    shifts = np.arange(16)[:, None] * [0.6, -0.3]
-    clean = [1.5 * (1 + 0.4 * np.cos((x - b) * 2 * np.pi / 9) * np.cos((y - a) * 2 * np.pi / 8)) for a, b in shifts]
+    shifts = np.arange(16)[:, None] * [-0.15, 0.3]
+    clean = [6.0 * (1 + 0.4 * np.cos((x - b) * 2 * np.pi / 6.5) * np.cos((y - a) * 2 * np.pi / 7.5)) for a, b in shifts]
     for seed in range(4):
         path = follow(np.random.default_rng(seed).poisson(clean).astype(np.float32), quiet)
         assert apart(path.shifts, shifts) < 0.5
