@@ -34,7 +34,7 @@ _LEAST_KNOTS_PX = 12.0
 # It is over when what is left to go is foreseen to be this many widths.
 _STILL = 1e-3
 # Or this share of what noise allows.
-_NOISY = 0.1
+_NOISY = 0.03
 # The Hessian is made anew after a way of this many widths.
 _MOVED = 0.1
 # Places and logarithms of volumes that are only guessed (columns beyond the border) stay this near to the guess.

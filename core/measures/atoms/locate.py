@@ -34,7 +34,7 @@ _LOOKS_AGAIN = 2
 _NEAREST, _FARTHER, _MOST_FARTHER = 0.8, 12.0, 1.0
 _JUST_BELOW = 0.7
 _ODD_WIDTH = 2.2
-_RIGHT_WIDTH = 0.12
+_RIGHT_WIDTH = 0.05
 # Columns too faint to be given back (oxygen beside heavy atoms) still draw their neighbours: they are fitted if they
 # have this share of a typical one's height, stand so many widths aside, and aren't so many that they are something
 # else. Each look shows those that the ones before have hidden.
@@ -121,7 +121,7 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
     fit = _fitted(work, peaks.positions, width, search)
     for _ in range(_LOOKS_AGAIN):
         guessed, width = width, _fitted_width(fit.columns, width)
-        limits = _Limits.of(work, fit, width, typical, asked)
+        limits = _Limits.of(work, fit, width, noise, typical, asked)
         places = _kept(fit.columns, limits)
         more = _in_the_residual(work, fit, width, limits)
         # The profile's tails are laid out by the guessed width: one that was far off is worth another fit.
@@ -130,7 +130,7 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
             break
         places = np.concatenate([places, more])
         fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
-    limits = _Limits.of(work, fit, width, typical, asked)
+    limits = _Limits.of(work, fit, width, noise, typical, asked)
     fit = _with_faint_ones(work, fit, width, limits, max(_FAINT * typical, limits.sure), search)
     fit = Fit(fit.columns.chosen(_good(fit.columns, limits)), fit.model, fit.rounds)
     columns = coarse.enlarged(fit.columns)
@@ -245,11 +245,12 @@ class _Limits:
     nearest: float
 
     @classmethod
-    def of(cls, work: Array, fit: Fit, width: float, typical: float, asked: float) -> _Limits:
+    def of(cls, work: Array, fit: Fit, width: float, noise: float, typical: float, asked: float) -> _Limits:
         """By the scatter of what the fit has left over: noise may be smooth, as scans and denoised images have it."""
         scale = _FILTERS[1] * width
         rest = sharpened(work - fit.model, scale)
         scatter = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) / response(width, scale)
+        scatter = max(scatter, _noise_height(noise, width, _FILTERS[-1]))
         nearest = _NEAREST + min(_FARTHER * scatter / typical, _MOST_FARTHER) if typical > 0 else _NEAREST
         return cls(max(asked, _SURE * scatter), _SURE * scatter, nearest * width)
 

@@ -44,7 +44,9 @@ def noise_level(image: Array) -> float:
     Haar wavelet). Noise that is smooth, as in denoised images, is underestimated.
     """
     fine = (image[1:, 1:] - image[1:, :-1] - image[:-1, 1:] + image[:-1, :-1]) / 2
-    return float(1.4826 * np.median(np.abs(fine - np.median(fine))))
+    level = float(1.4826 * np.median(np.abs(fine - np.median(fine))))
+    # Where most pixels saw no electron most differences are none.
+    return level if level > 0 else float(np.sqrt(np.mean(np.square(fine))))
 
 
 def sharpened(image: Array, sigma: float) -> Array:

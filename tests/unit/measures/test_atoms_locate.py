@@ -153,3 +153,8 @@ def test_quantities_tell_shift_spread_and_intensity() -> None:
     assert got.spread_pm == pytest.approx(0.4, rel=0.1)
     assert got.intensity_bias == pytest.approx(10)
     assert got.intensity_spread == pytest.approx(0, abs=1e-9)
+
+
+def test_noise_of_few_electrons_is_seen() -> None:
+    sparse = np.random.default_rng(0).poisson(0.05, (128, 128)).astype(float)
+    assert noise_level(sparse) == pytest.approx(0.05**0.5, rel=0.1)
