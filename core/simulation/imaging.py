@@ -13,6 +13,16 @@ from torch import Tensor
 from core.simulation.errors import OpticsError
 from core.simulation.multislice import wavelength
 
+_LENGTH, _FAR = (-1e6, 1e6, "angstrom"), (-1e8, 1e8, "angstrom")
+# Beyond these no microscope works, or the model fails: slow electrons scatter too much, far foci wrap round the box.
+_SENSIBLE = {
+    "kilovolt": (20.0, 3000.0, "kV"), "defocus": (-1e5, 1e5, "angstrom"), "spherical": _FAR,
+    "fifth": (-1e10, 1e10, "angstrom"),
+    "astigmatism": _LENGTH, "coma": _LENGTH, "threefold": _LENGTH, "focal_spread": (0.0, 1e4, "angstrom"),
+    "blur": (0.0, 1e3, "angstrom"), "convergence": (0.0, 0.05, "rad"), "aperture": (0.0, 0.5, "rad"),
+    "beam_tilt_x": (-0.05, 0.05, "rad"), "beam_tilt_y": (-0.05, 0.05, "rad"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Optics:
@@ -66,15 +76,11 @@ class Optics:
         for name, value in dataclasses.asdict(self).items():
             if not math.isfinite(value):
                 raise OpticsError.about(f"The {name} of the optics is {value}.", "Give a finite number.")
-        if self.kilovolt <= 0:
-            raise OpticsError.about(f"An acceleration of {self.kilovolt} kV can't be.", "Give 20 to 1250 kV.")
-        for name in ("focal_spread", "blur", "convergence", "aperture"):
-            if getattr(self, name) < 0:
-                raise OpticsError.about(f"A {name} of {getattr(self, name)} can't be.", "Give 0 or more.")
-        for name in ("convergence", "aperture", "beam_tilt_x", "beam_tilt_y"):
-            if abs(getattr(self, name)) > 0.5:
-                words = f"A {name} of {getattr(self, name)} rad is beyond 0.5 rad."
-                raise OpticsError.about(words, "Angles are in radians: 10 mrad are 0.01.")
+        for name, (lowest, highest, unit) in _SENSIBLE.items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                words = f"A {name} of {value:g} {unit} can't be simulated."
+                raise OpticsError.about(words, f"Give {lowest:g} to {highest:g} {unit}.")
 
     def phase_shift(self, qx: Tensor, qy: Tensor) -> Tensor:
         """Return chi (rad) at spatial frequencies in 1/angstrom."""

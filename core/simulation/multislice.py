@@ -200,8 +200,8 @@ class WaveGrid:
             raise OpticsError.about(
                 f"A wave of {size} px over {box} angstrom can't be.", "Give a box and 4 px or more."
             )
-        if not (kilovolt > 0 and math.isfinite(kilovolt)):
-            raise OpticsError.about(f"An acceleration of {kilovolt} kV can't be.", "Give 20 to 1250 kV.")
+        if not 20 <= kilovolt <= 3000:
+            raise OpticsError.about(f"An acceleration of {kilovolt} kV can't be simulated.", "Give 20 to 3000 kV.")
         if not debye_waller >= 0:
             raise OpticsError.about(f"A Debye-Waller factor of {debye_waller} can't be.", "Give 0 or more angstrom^2.")
         device = device or torch.device("cpu")

@@ -53,14 +53,16 @@ class StemOptics:
         for name, value in dataclasses.asdict(self).items():
             if not math.isfinite(value):
                 raise OpticsError.about(f"The {name} of the STEM's optics is {value}.", "Give a finite number.")
-        if self.kilovolt <= 0:
-            raise OpticsError.about(f"An acceleration of {self.kilovolt} kV can't be.", "Give 20 to 1250 kV.")
-        for name in ("focal_spread", "source", "debye_waller", "inner"):
+        # The lens within checks its voltage and aberrations.
+        Optics(self.kilovolt, self.defocus, self.spherical, self.astigmatism, focal_spread=self.focal_spread)
+        for name in ("source", "debye_waller", "inner"):
             if getattr(self, name) < 0:
                 raise OpticsError.about(f"A {name} of {getattr(self, name)} can't be.", "Give 0 or more.")
         if not 0 < self.convergence <= 0.2:
-            words = f"A probe with a convergence of {self.convergence} rad can't be."
-            raise OpticsError.about(words, "Give its semi-angle in radians, about 0.01 to 0.04.")
+            words = (
+                f"A probe with a convergence of {self.convergence:g} rad ({1e3 * self.convergence:g} mrad) can't be."
+            )
+            raise OpticsError.about(words, "Give its semi-angle: 0.01 to 0.04 rad are usual.")
         if not self.inner < self.outer <= 1.0:
             words = f"A detector from {self.inner} to {self.outer} rad can't be."
             raise OpticsError.about(words, "Give a larger outer than inner angle, in radians.")

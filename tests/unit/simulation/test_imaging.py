@@ -120,6 +120,7 @@ def test_larger_pixels_hold_the_mean_of_smaller_ones(gold: torch.Tensor) -> None
     [
         {"kilovolt": 0.0}, {"kilovolt": -300.0}, {"focal_spread": -1.0}, {"blur": -0.1}, {"convergence": -1e-3},
         {"aperture": 20.0}, {"defocus": math.nan}, {"spherical": math.inf}, {"beam_tilt_x": 5.0},
+        {"kilovolt": 1.0}, {"defocus": 1e6}, {"spherical": 5e8},
     ],
 )  # fmt: skip
 def test_impossible_optics_are_refused_in_words(wrong: dict[str, float]) -> None:
