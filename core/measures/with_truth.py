@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.measures.clips import Clip
-from core.measures.fidelity import clean_range, psnr_over_range, ssim_over_range
+from core.measures.fidelity import clean_range, psnr, psnr_over_range, ssim, ssim_over_range
 from core.protocol.score import Measure
 
 Frames = npt.NDArray[np.float32]
@@ -34,7 +34,19 @@ def truth_measures(clips: Sequence[Clip], truths: Sequence[Frames]) -> dict[str,
             caveat="Over the clean frame's own range; one missing atom hardly shows in it.",
         )
     }
+    # What is brighter than 1 would be clamped.
+    scale = max(1.0, max(float(clean.max()) for clean, _ in finite))
+    published = "In the published convention (times 255, clamped, range 255"
+    published += f"; both over {scale:.4g}, so that nothing clean is clamped)." if scale > 1 else ")."
+    out["psnr_published"] = Measure(
+        value=_mean([psnr(clean / scale, result / scale) for clean, result in finite]),
+        unit="dB",
+        caveat=f"{published} A constant image already scores 24 to 26 dB.",
+    )
     if min(finite[0][0].shape) >= _LEAST_SIDE:
+        out["ssim_published"] = Measure(
+            value=_mean([ssim(clean / scale, result / scale) for clean, result in finite]), caveat=published
+        )
         out["ssim"] = Measure(
             value=_mean([ssim_over_range(clean, result) for clean, result in finite]),
             caveat="With the clean frame's range; windows of 7 px.",

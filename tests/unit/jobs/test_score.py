@@ -72,6 +72,7 @@ def test_truth_adds_psnr_and_ssim(one: Scene, raw: str, tmp_path: Path) -> None:
     assert psnr is not None
     assert psnr == pytest.approx(10 * np.log10(extent / error), abs=0.3)
     assert result.measures["ssim"].value is not None
+    assert {"psnr_published", "ssim_published"} <= set(result.measures)
 
 
 def test_the_error_without_truth_is_the_one_with_it(one: Scene, raw: str, tmp_path: Path) -> None:
