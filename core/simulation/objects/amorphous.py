@@ -14,7 +14,7 @@ from core.simulation.objects.atoms import Atoms, Names, place, require, require_
 from core.simulation.specimens import Specimen
 
 _SWEEPS, _SEAM_SWEEPS = 12, 4
-_PIECE = 56.0  # angstrom
+_PIECE, _LAYER = 56.0, 5.0  # angstrom
 
 
 def amorphous(rng: np.random.Generator, glass: Glass, size: tuple[float, float, float]) -> Atoms:
@@ -52,18 +52,26 @@ def _packed(rng: np.random.Generator, glass: Glass, extent: Array) -> tuple[Arra
 
 
 def _laid_out(rng: np.random.Generator, glass: Glass, side: float, tiles: int, height: float) -> tuple[Array, Names]:
-    """Return the points of tiles x tiles squares of `side` angstrom and their elements."""
+    """Return the points of tiles x tiles squares of `side` angstrom and their elements.
+
+    The squares lie elsewhere in each layer of the height: seams above one another would be seen as straight lines.
+    """
     piece, elements = _packed(rng, glass, np.array([_PIECE, _PIECE, height]))
+    layers = max(1, round(height / _LAYER))
+    layer = np.minimum((piece[:, 2] / height * layers).astype(int), layers - 1)
     points, names = [], []
-    for column, row in itertools.product(range(tiles), repeat=2):
-        flat = (piece[:, :2] + rng.uniform(0, _PIECE, 2)) % _PIECE - _PIECE / 2
-        angle = rng.uniform(0, 2 * math.pi)
-        x = flat[:, 0] * math.cos(angle) - flat[:, 1] * math.sin(angle)
-        y = (flat[:, 0] * math.sin(angle) + flat[:, 1] * math.cos(angle)) * rng.choice([-1, 1])
-        z = piece[:, 2] if rng.uniform() < 0.5 else height - piece[:, 2]
-        inside = (np.abs(x) < side / 2) & (np.abs(y) < side / 2)
-        points.append(np.stack([x + (column + 0.5) * side, y + (row + 0.5) * side, z], 1)[inside])
-        names.append(elements[inside])
+    for number in range(layers):
+        here, known = piece[layer == number], elements[layer == number]
+        corner = rng.uniform(0, side, 2)
+        for column, row in itertools.product(range(tiles), repeat=2):
+            flat = (here[:, :2] + rng.uniform(0, _PIECE, 2)) % _PIECE - _PIECE / 2
+            angle = rng.uniform(0, 2 * math.pi)
+            x = flat[:, 0] * math.cos(angle) - flat[:, 1] * math.sin(angle)
+            y = (flat[:, 0] * math.sin(angle) + flat[:, 1] * math.cos(angle)) * rng.choice([-1, 1])
+            inside = (np.abs(x) < side / 2) & (np.abs(y) < side / 2)
+            place = np.stack([x + (column + 0.5) * side, y + (row + 0.5) * side], 1) + corner
+            points.append(np.column_stack([place % (tiles * side), here[:, 2]])[inside])
+            names.append(known[inside])
     return np.concatenate(points), np.concatenate(names)
 
 
