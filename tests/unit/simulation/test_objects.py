@@ -404,3 +404,13 @@ def test_columns_are_counted_once_each() -> None:
     spread = [np.ptp(atoms.positions[label == number, :2], axis=0).max() for number in np.unique(label)[:50]]
     assert max(spread) < 1e-6
     assert len(np.unique(label)) == pytest.approx(math.pi * 22.5**2 / (3.839**2 / 4), rel=0.05)
+
+
+def test_seams_of_wide_films_are_not_seen_as_lines() -> None:
+    glass = BENCHMARK.glasses["a-Ge"]
+    wide = amorphous(np.random.default_rng(3), glass, (100.0, 100.0, 40.0))
+    for axis in (0, 1):
+        profile, _ = np.histogram(wide.positions[:, axis], bins=100, range=(-50, 50))
+        # 175 atoms a strip of one angstrom: a seam above a seam would take a third of them away.
+        assert profile.min() > 0.72 * profile.mean()
+    assert len(wide) == pytest.approx(glass.density * 100 * 100 * 40, rel=0.03)
