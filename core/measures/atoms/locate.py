@@ -258,9 +258,10 @@ class _Limits:
 def _with_faint_ones(work: Array, fit: Fit, width: float, limits: _Limits, least: float, search: Search) -> Fit:
     """Fit again with columns of at least `least`, which are too faint to be given back, where the residual has some."""
     places = _kept(fit.columns, limits)
+    most = (1 + _MOST_FAINT) * len(places)
     for _ in range(_FAINT_LOOKS):
         faint = _in_the_residual(work, fit, width, replace(limits, floor=least), _ASIDE)
-        if not 0 < len(faint) <= _MOST_FAINT * len(fit.columns):
+        if not len(faint) or len(faint) + len(places) > most:
             break
         places = np.concatenate([places, faint])
         fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
