@@ -23,6 +23,8 @@ _BYTES_PER_PIXEL = 24.0
 _SURE = 3.0
 # Or so many looks all speak for them.
 _ALL_OF = 5
+# From so many frames on it is said that they are averaged.
+_FRAMES_TOLD = 1.5
 
 Grid = Mapping[str, Sequence[float]]
 Choice = Mapping[str, float]
@@ -64,7 +66,7 @@ class AlongDriftDenoiser(ABC):
         else:
             course = course_of(movie, context)
             chosen, followed = self._tune(movie, course, context)
-            notices = notices_of(course, followed)
+            notices = (*notices_of(course, followed), self._averaged(chosen, movie))
             course = course if followed else course.still()
             chosen["drift"] = as_lists(course.shifts) if followed else []
         reach = int(chosen["reach"])
@@ -86,6 +88,23 @@ class AlongDriftDenoiser(ABC):
             moves = course.moves(int(block.frames[place]), block.frames)
             out.append(aligned_mean(block.electrons, moves, weight, levels, sigma))
         return block.denoised(np.stack(out))
+
+    def _averaged(self, chosen: Mapping[str, Any], movie: ElectronMovie) -> Notice:
+        """Say how many frames go into one: what is shorter is lost, and no figure of quality shows it."""
+        longest = max((stop - start for start, stop in movie.segments), default=movie.frames)
+        reach = min(int(chosen["reach"]), longest - 1)
+        weights = self.weights(chosen)(np.arange(-reach, reach + 1))
+        frames = min(float(weights.sum()) ** 2 / float(np.square(weights).sum()), float(longest))
+        if frames < _FRAMES_TOLD:
+            text = "Hardly more than the frame itself goes into each frame: neighbours would add less than they blur."
+            return Notice(level="info", code="averaged", text=text)
+        interval = movie.meta.frame_interval_s
+        time = "" if interval is None else f" ({frames * interval:.3g} s)"
+        text = (
+            f"About {frames:.0f} of {longest} frames{time} go into each frame: what lasts less long, such as an atom "
+            "that hops, is faded or lost."
+        )
+        return Notice(level="warning", code="averaged", text=text)
 
     def _tune(self, movie: ElectronMovie, course: Course, context: RunContext) -> tuple[dict[str, Any], bool]:
         """Choose by the movie's own noise; returns the parameters, and whether to follow the drift."""
