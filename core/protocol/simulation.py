@@ -33,35 +33,33 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class LensRecipe(Record):
     """Imaging conditions of one scene, each drawn evenly from its range, anew for every view.
 
+    What is not given is drawn as is usual for the modality (`core.simulation.lenses`).
+
     Attributes
     ----------
-    kilovolt : tuple of float
+    kilovolt : tuple of float, optional
         One of these.
-    defocus_nm, spherical_um, astigmatism_nm, coma_nm, threefold_nm, focal_spread_nm : tuple of float
-        C10 (positive is overfocus), C30, C12, C21 and C23 of the objective lens, and its focal spread (TEM).
-    convergence_mrad : tuple of float
+    defocus_nm, spherical_um, astigmatism_nm, focal_spread_nm : tuple of float, optional
+        C10 (positive is overfocus), C30 and C12 of the lens, and its focal spread (TEM and STEM).
+    coma_nm, threefold_nm : tuple of float, optional
+        C21 and C23 (TEM).
+    convergence_mrad : tuple of float, optional
         Half-angle of the illumination (TEM).
-    semiangle_mrad : tuple of float
-        Of the probe (STEM).
+    semiangle_mrad, inner_mrad, outer_mrad : tuple of float, optional
+        Of the probe, and of its annular detector (STEM).
     """
 
-    kilovolt: tuple[float, ...] = Field(default=(300.0, 200.0, 80.0), min_length=1)
-    defocus_nm: Range = (-15.0, 15.0)
-    spherical_um: Range = (-20.0, 20.0)
-    astigmatism_nm: Range = (0.0, 2.0)
-    coma_nm: Range = (0.0, 30.0)
-    threefold_nm: Range = (0.0, 30.0)
-    focal_spread_nm: Range = (1.0, 5.0)
-    convergence_mrad: Range = (0.05, 0.4)
-    semiangle_mrad: Range = (18.0, 32.0)
-
-    @model_validator(mode="after")
-    def _possible(self) -> LensRecipe:
-        if min(self.kilovolt) <= 0:
-            raise ValueError("kilovolt must lie above 0")
-        if min(self.focal_spread_nm[0], self.convergence_mrad[0], self.semiangle_mrad[0]) < 0:
-            raise ValueError("spread, convergence and semiangle can't be negative")
-        return self
+    kilovolt: tuple[Finite, ...] | None = Field(default=None, min_length=1)
+    defocus_nm: Range | None = None
+    spherical_um: Range | None = None
+    astigmatism_nm: Range | None = None
+    coma_nm: Range | None = None
+    threefold_nm: Range | None = None
+    focal_spread_nm: Range | None = None
+    convergence_mrad: Range | None = None
+    semiangle_mrad: Range | None = None
+    inner_mrad: Range | None = None
+    outer_mrad: Range | None = None
 
 
 class SceneRecipe(Record):
@@ -79,6 +77,9 @@ class SceneRecipe(Record):
         Crystals that fill the frame or end in it, that particles are made of, and that carry them: names of the
         training list, or CIFs beside the recipe. Empty: all that the training list has for it; particles are of
         `materials` if only these are given.
+    occupancy : str
+        What to do with sites of a CIF that are occupied partly: ``refuse`` the CIF, or draw (``random``) who sits
+        where.
     pixel_nm : tuple of float
         Size of a px, drawn log-uniformly.
     detectors : tuple of str
@@ -91,6 +92,7 @@ class SceneRecipe(Record):
     materials: tuple[str, ...] = ()
     particles: tuple[str, ...] = ()
     supports: tuple[str, ...] = ()
+    occupancy: Literal["refuse", "random"] = "refuse"
     pixel_nm: LogRange
     detectors: tuple[str, ...] = ()
     lens: LensRecipe = LensRecipe()

@@ -68,14 +68,26 @@ def read_cif(path: str | Path, block: str | None = None, occupancy: Occupancy = 
     return _crystal(Path(path).stem, cell, operations, sites, seed, where)
 
 
-def with_crystals(palette: Palette, names: Iterable[str], folder: str | Path = ".") -> Palette:
+def with_crystals(
+    palette: Palette, names: Iterable[str], folder: str | Path = ".", occupancy: Occupancy = "refuse"
+) -> Palette:
     """Return a palette that also holds the crystals of the CIFs among `names` (those that end in ``.cif``).
 
-    Each is listed under its name as given; paths are relative to `folder`. Partly occupied sites are drawn.
+    Each is listed under its name as given, and called by its file's name; paths are relative to `folder`.
+
+    Raises
+    ------
+    CrystalFileError
+        As `read_cif` does.
     """
-    read = {name: read_cif(Path(folder) / name, occupancy="random") for name in names if name.lower().endswith(".cif")}
-    named = {name: replace(crystal, name=name) for name, crystal in read.items()}
+    read = {name: read_cif(Path(folder) / name, occupancy=occupancy) for name in names if is_cif(name)}
+    named = {name: replace(crystal, name=Path(name).name) for name, crystal in read.items()}
     return replace(palette, materials={**palette.materials, **named})
+
+
+def is_cif(name: str) -> bool:
+    """Tell whether a name is that of a CIF, not of a listed material."""
+    return name.lower().endswith(".cif")
 
 
 def _refused(what: str, advice: str, path: str, code: str = "malformed") -> CrystalFileError:

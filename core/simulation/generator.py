@@ -5,18 +5,21 @@ detector and motion. Everything depends on the recipe's seed and the numbers of 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
-from core.simulation.cif import with_crystals
+from core.simulation.cif import is_cif, with_crystals
+from core.simulation.crystals import Crystal
+from core.simulation.errors import SpecimenError
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
 from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
-from core.simulation.scene import Check, Scene, no_check
+from core.simulation.scene import AtomScene, Check, Scene, no_check
 from core.simulation.scenes import draw_scene
 
-VERSION = "1"
+VERSION = "2"
 _GOLDEN = 0.6180339887498949
 
 
@@ -69,9 +72,24 @@ def draw_structure(recipe: SimulateRecipe, index: int) -> Structure:
     rng = np.random.default_rng([recipe.seed, index])
     shares = np.array([scene.share for scene in recipe.scenes])
     chosen = recipe.scenes[int(rng.choice(len(shares), p=shares / shares.sum()))]
-    return Structure(
-        recipe, index, draw_scene(rng, chosen, recipe.side, palette_for(chosen, TRAINING), recipe.motion is not None)
-    )
+    palette = palette_for(chosen, TRAINING)
+    scene = draw_scene(rng, chosen, recipe.side, palette, recipe.motion is not None)
+    _require_named(scene, index, {Path(name).name: palette.materials[name] for name in cifs_of(chosen)})
+    return Structure(recipe, index, scene)
+
+
+def _require_named(scene: Scene, index: int, crystals: dict[str, Crystal]) -> None:
+    """Refuse a structure that was to be made of a CIF's crystal, but holds no atom of it: its cell is too sparse."""
+    for name in set(scene.settings["made_of"]) & crystals.keys():
+        if isinstance(scene, AtomScene) and not set(scene.specimen.elements) & set(crystals[name].elements):
+            what = f"Structure {index} would hold no atom of {name}: its cell is too large for what was drawn."
+            raise SpecimenError.about(what, "Choose a larger side or pixel_nm, or kinds = ['bulk'].")
+
+
+def cifs_of(scene: SceneRecipe) -> tuple[str, ...]:
+    """Return the CIFs that a scene names, each once."""
+    named = (*scene.materials, *scene.particles, *scene.supports)
+    return tuple(dict.fromkeys(name for name in named if is_cif(name)))
 
 
 def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:
@@ -83,7 +101,7 @@ def palette_for(scene: SceneRecipe, palette: Palette) -> Palette:
         A CIF that can't be used.
     """
     named = (*scene.materials, *scene.particles, *scene.supports)
-    palette = with_crystals(palette, named)
+    palette = with_crystals(palette, named, occupancy=scene.occupancy)
     chosen = {name: palette.materials[name] for name in named} if scene.materials else palette.materials
     supports = scene.supports or scene.materials or palette.supports
     return replace(

@@ -27,7 +27,7 @@ class HrtemScene(AtomScene):
 
     def lens(self, rng: np.random.Generator) -> Lens:
         """Draw an objective lens."""
-        optics = draw_objective(rng, self.recipe.lens, (0.05, 0.4))
+        optics = draw_objective(rng, self.recipe.lens, "HRTEM", (0.05, 0.4))
 
         foci = enough_foci(optics)
 

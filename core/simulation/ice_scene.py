@@ -31,7 +31,7 @@ class IceScene(AtomScene):
 
     def lens(self, rng: np.random.Generator) -> Lens:
         """Draw an objective lens, and another patch of ice."""
-        optics = draw_objective(rng, self.recipe.lens, (0.2, 1.0))
+        optics = draw_objective(rng, self.recipe.lens, "TEM", (0.2, 1.0))
         grid = self.field.grid
         # The wave ends at 2/3 of its own Nyquist; the image's Nyquist lies within.
         size = wave_size(self.field.box, -(-grid * 3 // 2), self.field.box)

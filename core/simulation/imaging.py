@@ -15,7 +15,7 @@ from core.simulation.multislice import wavelength
 
 _LENGTH, _FAR = (-1e6, 1e6, "angstrom"), (-1e8, 1e8, "angstrom")
 # Beyond these no microscope works, or the model fails: slow electrons scatter too much, far foci wrap round the box.
-_SENSIBLE = {
+SENSIBLE = {
     "kilovolt": (20.0, 3000.0, "kV"), "defocus": (-1e5, 1e5, "angstrom"), "spherical": _FAR,
     "fifth": (-1e10, 1e10, "angstrom"),
     "astigmatism": _LENGTH, "coma": _LENGTH, "threefold": _LENGTH, "focal_spread": (0.0, 1e4, "angstrom"),
@@ -76,7 +76,7 @@ class Optics:
         for name, value in dataclasses.asdict(self).items():
             if not math.isfinite(value):
                 raise OpticsError.about(f"The {name} of the optics is {value}.", "Give a finite number.")
-        for name, (lowest, highest, unit) in _SENSIBLE.items():
+        for name, (lowest, highest, unit) in SENSIBLE.items():
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 words = f"A {name} of {value:g} {unit} can't be simulated."

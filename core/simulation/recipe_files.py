@@ -9,11 +9,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
+from core.simulation.cif import is_cif
 from core.simulation.errors import SimulationError
-from core.simulation.generator import palette_for
 from core.simulation.materials import TRAINING
+from core.simulation.recipe_checks import check_recipe
+from core.simulation.recipe_words import told
 from core.simulation.recording import TRAINING_INSTRUMENTS
-from core.simulation.scenes import check_size, kinds_of
+from core.simulation.scenes import kinds_of
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -36,17 +38,14 @@ def load_simulation(recipe: str) -> SimulateRecipe:
     except tomllib.TOMLDecodeError as error:
         raise _bad(f"This is no TOML: {error}.", path, "Mend the file; the manual shows a recipe.") from error
     except ValidationError as error:
-        wrong = "; ".join(_explain(one["loc"], one["type"], one["msg"]) for one in error.errors())
-        raise _bad(f"The recipe can't be used: {wrong}.", path, "The manual lists every key.") from error
+        raise _bad(f"The recipe can't be used: {told(error)}.", path, "The manual lists every key.") from error
     made = _with_paths(made, Path(path).absolute().parent)
     for number, scene in enumerate(made.scenes):
         _check_names(scene, number, path)
-        try:
-            check_size(scene, made.side, made.motion is not None)
-            palette_for(scene, TRAINING)
-        except SimulationError as error:
-            place = f" ({error.info.path})" if error.info.path else ""
-            raise _bad(f"scenes.{number}: {error.info.what}{place}", path, error.info.advice) from error
+    try:
+        check_recipe(made)
+    except SimulationError as error:
+        raise _bad(error.info.what, path, error.info.advice) from error
     return made
 
 
@@ -69,15 +68,6 @@ def _text(recipe: str) -> tuple[str, str]:
         raise _bad(f"The recipe can't be read ({error}).", recipe, "Give a TOML file.") from error
 
 
-def _explain(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in place)
-    if kind == "extra_forbidden":
-        return f"unknown key '{key}'"
-    if kind == "missing":
-        return f"missing key '{key}'"
-    return f"'{key or 'recipe'}': {message}"
-
-
 def _check_names(scene: SceneRecipe, number: int, path: str) -> None:
     known = {
         "kinds": (scene.kinds, kinds_of(scene.modality)),
@@ -87,21 +77,17 @@ def _check_names(scene: SceneRecipe, number: int, path: str) -> None:
         "detectors": (scene.detectors, TRAINING_INSTRUMENTS.names(scene.modality)),
     }
     for key, (given, allowed) in known.items():
-        strange = [name for name in given if name not in allowed and not _is_cif(name)]
+        strange = [name for name in given if name not in allowed and not is_cif(name)]
         if strange:
             what = f"scenes.{number}.{key}: {strange[0]!r} is not known for {scene.modality}."
             raise _bad(what, path, f"Known are: {', '.join(allowed)}.")
-
-
-def _is_cif(name: str) -> bool:
-    return name.lower().endswith(".cif")
 
 
 def _with_paths(recipe: SimulateRecipe, folder: Path) -> SimulateRecipe:
     """Say where CIFs lie: they are named as seen from the recipe."""
 
     def placed(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple((folder / name).as_posix() if _is_cif(name) else name for name in names)
+        return tuple((folder / name).as_posix() if is_cif(name) else name for name in names)
 
     scenes = tuple(
         scene.model_copy(update={key: placed(getattr(scene, key)) for key in ("materials", "particles", "supports")})

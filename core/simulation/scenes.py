@@ -54,7 +54,7 @@ def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette
         It can't be made, such as a particle larger than its box.
     """
     check_size(recipe, side, moves)
-    field = _field(float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10, side, moves)
+    field = field_of(float(np.exp(rng.uniform(*np.log(recipe.pixel_nm)))) * 10, side, moves)
     if recipe.modality == "SEM":
         return _sem_scene(rng, recipe, field, palette)
     if recipe.modality == "TEM":
@@ -83,14 +83,15 @@ def check_size(recipe: SceneRecipe, side: int, moves: bool) -> None:
     """
     least, most = _BOXES[recipe.modality]
     for pixel in recipe.pixel_nm:
-        box = _field(pixel * 10, side, moves).box
+        box = field_of(pixel * 10, side, moves).box
         if not least <= box <= most:
             what = f"A field of {box / 10:.3g} nm ({side} px of {pixel:g} nm and a margin) can't be simulated here"
             limits = f"{least / 10:g} to {most / 10:g} nm"
             raise SpecimenError.about(f"{what} ({recipe.modality}).", f"Choose side and pixel_nm for {limits}.")
 
 
-def _field(pixel: float, side: int, moves: bool) -> Field:
+def field_of(pixel: float, side: int, moves: bool) -> Field:
+    """Return what is simulated around frames of `side` px of `pixel` angstrom, with room to drift if they move."""
     reach = int(np.ceil(_DRIFT_SHARE * side)) if moves else 0
     return Field(pixel, side, reach + int(np.ceil(_EDGE_ANGSTROM / pixel)) + _EDGE_PX, reach)
 

@@ -22,8 +22,9 @@ class SemScene(Scene):
 
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot:
         check()
+        given = self.recipe.lens.kilovolt
         optics = SemOptics(
-            kilovolt=float(np.exp(rng.uniform(np.log(1.0), np.log(20.0)))),
+            kilovolt=float(rng.choice(given) if given else np.exp(rng.uniform(np.log(1.0), np.log(20.0)))),
             probe=self.field.pixel / 10 * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))),
             tail=float(rng.uniform(0.0, 0.15)),
             shadowing=float(rng.uniform(0.3, 0.9)),

@@ -15,6 +15,7 @@ from core.movies import open_movie
 from core.protocol.simulation import SimulateRecipe
 from core.simulation.contact_sheet import contact_sheet, write_sheet
 from core.simulation.imaging import Optics
+from core.simulation.lenses import range_of, voltages
 
 Grey = NDArray[np.uint8]
 _SIDE, _ACROSS, _MOST = 256, 6, 24
@@ -66,7 +67,8 @@ def write_conditions(folder: Path, recipe: SimulateRecipe) -> Path | None:
         if not isinstance(scene, HrtemScene) or not len(scene.specimen.elements):
             continue
         lens = scene.recipe.lens
-        optics = Optics(kilovolt=lens.kilovolt[0], spherical=1e4 * float(np.mean(lens.spherical_um)), focal_spread=30.0)
+        spherical = 1e4 * float(np.mean(range_of(lens, "HRTEM", "spherical_um")))
+        optics = Optics(kilovolt=voltages(lens)[0], spherical=spherical, focal_spread=30.0)
         height = float(np.ptp(scene.specimen.positions[:, 2]))
         made = contact_sheet(
             scene.specimen,
@@ -75,7 +77,7 @@ def write_conditions(folder: Path, recipe: SimulateRecipe) -> Path | None:
             optics,
             [max(height, 4.0) * part for part in (0.25, 0.5, 0.75, 1.0)],
             np.deg2rad([0.0, 1.0, 3.0]).tolist(),
-            (10 * np.linspace(*lens.defocus_nm, 5)).tolist(),
+            (10 * np.linspace(*range_of(lens, "HRTEM", "defocus_nm"), 5)).tolist(),
         )
         path = folder / "thickness-tilt-defocus.png"
         write_sheet(made, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.simulation.courses import Movement, without
+from core.simulation.lenses import draw_given, semiangles, voltages
 from core.simulation.scan.scan import Scan
 from core.simulation.scene import AtomScene, Check, Lens, Shot
 from core.simulation.specimens import Specimen
@@ -46,22 +48,28 @@ class StemScene(AtomScene):
 
     def _optics(self, rng: np.random.Generator) -> StemOptics:
         ranges = self.recipe.lens
-        kilovolt = float(rng.choice(ranges.kilovolt))
-        semiangle = 1e-3 * float(rng.uniform(*ranges.semiangle_mrad))
+
+        def drawn(key: str, usual: Callable[[], float]) -> float:
+            given = draw_given(rng, ranges, key)
+            return float(usual()) if given is None else given
+
+        kilovolt = float(rng.choice(voltages(ranges)))
+        semiangle = 1e-3 * float(rng.uniform(*semiangles(ranges)))
         if self.recipe.modality == "HAADF":
-            inner = float(rng.uniform(2.2, 3.5)) * semiangle
-            outer = inner * float(rng.uniform(2.0, 3.0))
+            inner = drawn("inner_mrad", lambda: rng.uniform(2.2, 3.5) * semiangle)
+            outer = drawn("outer_mrad", lambda: inner * rng.uniform(2.0, 3.0))
         else:
-            inner, outer = float(rng.uniform(0.4, 0.6)) * semiangle, float(rng.uniform(0.9, 1.0)) * semiangle
+            inner = drawn("inner_mrad", lambda: rng.uniform(0.4, 0.6) * semiangle)
+            outer = drawn("outer_mrad", lambda: rng.uniform(0.9, 1.0) * semiangle)
         return StemOptics(
             kilovolt=kilovolt,
             convergence=semiangle,
             inner=inner,
             outer=outer,
-            defocus=float(rng.normal(0, 15)),
-            spherical=float(rng.uniform(-1e4, 1e4)),
-            astigmatism=float(rng.uniform(0, 10)),
+            defocus=drawn("defocus_nm", lambda: rng.normal(0, 15)),
+            spherical=drawn("spherical_um", lambda: rng.uniform(-1e4, 1e4)),
+            astigmatism=drawn("astigmatism_nm", lambda: rng.uniform(0, 10)),
             astigmatism_angle=float(rng.uniform(0, np.pi)),
-            focal_spread=float(rng.uniform(20, 60)),
+            focal_spread=drawn("focal_spread_nm", lambda: rng.uniform(20, 60)),
             source=float(rng.uniform(0.25, 0.5)),
         )

@@ -1,0 +1,83 @@
+"""What is wrong with a recipe, in words for the person who wrote it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.protocol.base import Record
+from core.protocol.simulation import LensRecipe, MotionRecipe, SceneRecipe, SimulateRecipe, SplitRecipe
+
+_RECORDS: dict[str, type[Record]] = {
+    "scenes": SceneRecipe,
+    "lens": LensRecipe,
+    "motion": MotionRecipe,
+    "split": SplitRecipe,
+}
+
+
+def told(error: ValidationError) -> str:
+    """Return what is wrong, key by key; what only follows from another error is left out."""
+    found = error.errors()
+    places = [one["loc"] for one in found]
+    kept = [
+        one for one in found if not any(len(p) > len(one["loc"]) and p[: len(one["loc"])] == one["loc"] for p in places)
+    ]
+    # Both ends of a range may be wrong: the range is told once.
+    words = dict.fromkeys(_explained(dict(one)) for one in kept)
+    return "; ".join(words)
+
+
+def _explained(error: dict[str, Any]) -> str:
+    place, kind, given = error["loc"], error["type"], error.get("input")
+    context: dict[str, Any] = error.get("ctx", {})
+    key = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'{_meant(place)}"
+    if kind == "missing" and place and isinstance(place[-1], int):
+        return f"'{_without_end(place)}' is a range of two numbers: write [lowest, highest]"
+    if kind == "missing":
+        return f"missing key '{key}'"
+    return f"'{key or 'recipe'}' {_wrong(kind, given, context, error['msg'])}"
+
+
+def _wrong(kind: str, given: Any, context: dict[str, Any], message: str) -> str:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if kind in ("tuple_type", "list_type"):
+        if number:
+            return f"is {given!r}, but a range or list is needed: write [{float(given)!r}, {float(given)!r}]"
+        return f"is {given!r}, but a range or list is needed: write it in [ ]"
+    if kind == "too_long":
+        return "is a range of two numbers: write [lowest, highest]"
+    if kind == "too_short":
+        return "is empty"
+    if kind == "literal_error":
+        return f"is {given!r}, but can only be {context.get('expected', 'another')}"
+    bounds = {"greater_than": "above {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}"}
+    bounds |= {"less_than_equal": "{le} or less"}
+    if kind in bounds:
+        return f"is {given!r}, but must be {bounds[kind].format(**context)}"
+    kinds = {"int": "a whole number", "float": "a number", "string": "a text in quotes", "finite": "a finite number"}
+    for start, word in kinds.items():
+        if kind.startswith(start) and kind != "string_pattern_mismatch":
+            return f"is {given!r}, but must be {word}"
+    if kind == "string_pattern_mismatch":
+        return f"is {given!r}, but may have only small letters, digits and hyphens"
+    if kind in ("model_type", "dict_type"):
+        return "must be a section of its own: [[scenes]], [scenes.lens], [motion] or [split]"
+    return f"can't be used: {message.removeprefix('Value error, ')}"
+
+
+def _meant(place: Sequence[int | str]) -> str:
+    """Name the known key that is most like an unknown one."""
+    sections = [part for part in place[:-1] if isinstance(part, str)]
+    record: type[Record] = _RECORDS.get(sections[-1], SimulateRecipe) if sections else SimulateRecipe
+    alike = difflib.get_close_matches(str(place[-1]), list(record.model_fields), 1)
+    return f" (did you mean '{alike[0]}'?)" if alike else ""
+
+
+def _without_end(place: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in place[:-1])
