@@ -123,6 +123,7 @@ def fit_columns(
     held: npt.NDArray[np.bool_] | None = None,
     own_widths: bool = True,
     rounds: int = 40,
+    check: Callable[[], None] | None = None,
 ) -> Fit:
     """Fit bright columns near `positions` jointly.
 
@@ -142,10 +143,12 @@ def fit_columns(
         Whether widths may differ between columns, as far as the noise allows to tell.
     rounds
         Most steps.
+    check
+        Called before each step; may raise to stop.
     """
     places = np.asarray(positions, float).reshape(-1, 2)
     still = np.zeros(len(places), dtype=np.bool_) if held is None else held
-    return _Problem(np.asarray(image, float), width, variance, own_widths, still).solve(places, rounds)
+    return _Problem(np.asarray(image, float), width, variance, own_widths, still).solve(places, rounds, check)
 
 
 class _Problem:
@@ -166,7 +169,7 @@ class _Problem:
         self._knots = _knot_matrix(image.shape, max(_KNOTS * width, _LEAST_KNOTS_PX))
         self._tail_images: list[Array] = []
 
-    def solve(self, positions: Array, rounds: int) -> Fit:
+    def solve(self, positions: Array, rounds: int, check: Callable[[], None] | None = None) -> Fit:
         """Step until nothing moves."""
         guess = self._begin(positions)
         self._start = guess
@@ -176,6 +179,8 @@ class _Problem:
         damping, fresh, moved, used, before = _DAMPING, True, 0.0, 0, np.inf
         equations = None
         for used in range(1, rounds + 1):
+            if check is not None:
+                check()
             if fresh or equations is None:
                 noise = self._noise(residual)
                 cost = self._cost(guess, residual, noise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,22 +11,13 @@ from scipy.spatial import cKDTree
 
 from core.measures.atoms.errors import atoms_error
 from core.measures.atoms.fit import Fit, FittedColumns, fit_columns
-from core.measures.atoms.peaks import (
-    Peaks,
-    apart,
-    blob_width,
-    find_peaks,
-    noise_gain,
-    noise_level,
-    response,
-    sharpened,
-    typical_height,
-)
+from core.measures.atoms.noise import ImageNoise, NoiseMap, noise_of
+from core.measures.atoms.peaks import Peaks, apart, blob_width, find_peaks, response, sharpened, typical_height
 
 Array = npt.NDArray[np.float64]
 
 _SMALLEST_PX = 24
-# Standard deviations above the noise.
+# Standard deviations above what a fit has left over.
 _SURE = 4.5
 # Filters, finest first, in widths: the finest whose noise is below this share of a typical column is used.
 _FILTERS, _QUIET = (0.6, 0.75, 0.9, 1.1), 0.08
@@ -41,6 +33,8 @@ _RIGHT_WIDTH = 0.05
 _FAINT, _ASIDE, _MOST_FAINT, _FAINT_LOOKS = 0.01, 1.6, 3, 4
 # Peaks below this share of the image's range are rounding.
 _TRIFLE = 0.01
+# Around how many px the noise is averaged while no width is known.
+_GUESS_PX = 3.0
 # Finer sampling than so many px a width only costs time.
 _FINE_ENOUGH = 2.0
 
@@ -63,6 +57,10 @@ class Search:
         The same in image units, where it is known (null tests); the higher of both holds.
     own_widths : bool
         Whether columns may differ in width.
+    noise : ImageNoise or None
+        The image's noise, where it is known; None: that of counts if the image holds counts, else what is seen of it.
+    check : callable or None
+        Called between steps; may raise to stop.
     """
 
     dark: bool = False
@@ -71,6 +69,8 @@ class Search:
     least: float = 0.15
     least_height: float = 0.0
     own_widths: bool = True
+    noise: ImageNoise | None = None
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Found:
     typical : float
         Height of a typical column, image units, positive.
     noise : float
-        Standard deviation of the white noise of a px.
+        Standard deviation of the noise of a px, on average.
     """
 
     columns: FittedColumns
@@ -99,7 +99,7 @@ def find_columns(image: npt.ArrayLike, search: Search | None = None) -> Peaks:
     """Find columns without fitting them: fast, right to about a tenth of a px. Raises as `locate_columns`."""
     search = search or Search()
     coarse = _Coarse.of(_checked(image, search), search)
-    peaks, _, _ = _first_look(coarse, search)
+    peaks, _ = _first_look(coarse, search)
     return Peaks(coarse.back(peaks.positions), peaks.heights)
 
 
@@ -116,12 +116,13 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
     size = checked.shape
     coarse = _Coarse.of(checked, search)
     work, width = coarse.image, coarse.width
-    peaks, typical, noise = _first_look(coarse, search)
+    peaks, typical = _first_look(coarse, search)
     asked = max(search.least * typical, search.least_height)
     fit = _fitted(work, peaks.positions, width, search)
-    for _ in range(_LOOKS_AGAIN):
+    # Where the first look shows nothing, the noise shows no more.
+    for _ in range(_LOOKS_AGAIN if len(peaks) else 0):
         guessed, width = width, _fitted_width(fit.columns, width)
-        limits = _Limits.of(work, fit, width, noise, typical, asked)
+        limits = _Limits.of(coarse, fit, width, typical, asked)
         places = _kept(fit.columns, limits)
         more = _in_the_residual(work, fit, width, limits)
         # The profile's tails are laid out by the guessed width: one that was far off is worth another fit.
@@ -130,14 +131,16 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
             break
         places = np.concatenate([places, more])
         fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
-    limits = _Limits.of(work, fit, width, noise, typical, asked)
-    fit = _with_faint_ones(work, fit, width, limits, max(_FAINT * typical, limits.sure), search)
+    limits = _Limits.of(coarse, fit, width, typical, asked)
+    if len(peaks):
+        fit = _with_faint_ones(work, fit, width, limits, _FAINT * typical, search)
     fit = Fit(fit.columns.chosen(_good(fit.columns, limits)), fit.model, fit.rounds)
     columns = coarse.enlarged(fit.columns)
     columns = columns.chosen(np.all((columns.positions > -0.5) & (columns.positions < np.array(size) - 0.5), axis=1))
     if search.dark:
         columns = replace(columns, volumes=-columns.volumes, background=-columns.background)
     heights = np.abs(columns.heights)
+    noise = coarse.noise.middle**0.5 * coarse.factor
     return Found(columns, width * coarse.factor, float(np.median(heights)) if len(heights) else 0.0, noise)
 
 
@@ -145,20 +148,27 @@ def locate_columns(image: npt.ArrayLike, search: Search | None = None) -> Found:
 class _Coarse:
     """An image binned as far as its columns allow: areas add up exactly, so nothing is lost but time.
 
-    `image` (h, w) holds means of `factor` x `factor` px, `width` is the columns' sigma in its px.
+    `image` (h, w) holds means of `factor` x `factor` px, `width` is the columns' sigma in its px, `noise` its noise.
     """
 
     image: Array
     factor: int
     width: float
+    noise: NoiseMap
 
     @classmethod
     def of(cls, work: Array, search: Search) -> _Coarse:
-        width = search.width_px or blob_width(work, search.pixel_nm)
+        upright = -work if search.dark else work
+        width = search.width_px
+        if width is None:
+            width = blob_width(work, search.pixel_nm, noise_of(upright, search.noise, search.dark, _GUESS_PX).middle)
+        noise = noise_of(upright, search.noise, search.dark, width)
         factor = max(1, int(width / _FINE_ENOUGH))
         rows, cols = (length // factor for length in work.shape)
         cut = work[: rows * factor, : cols * factor]
-        return cls(cut.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), factor, width / factor)
+        return cls(
+            cut.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), factor, width / factor, noise.binned(factor)
+        )
 
     def back(self, places: Array) -> Array:
         """Places in px of the image as it was."""
@@ -193,23 +203,29 @@ def _checked(image: npt.ArrayLike, search: Search) -> Array:
     return -work if search.dark else work
 
 
-def _first_look(coarse_image: _Coarse, search: Search) -> tuple[Peaks, float, float]:
-    """Return peaks, the height of a typical column and the noise."""
-    work, width = coarse_image.image, coarse_image.width
-    noise = noise_level(work)
+def _first_look(coarse_image: _Coarse, search: Search) -> tuple[Peaks, float]:
+    """Return peaks and the height of a typical column."""
+    work, width, noise = coarse_image.image, coarse_image.width, coarse_image.noise
     rounding = _TRIFLE * float(np.quantile(work, 0.999) - np.median(work))
-    coarse = find_peaks(work, width, width, max(_SURE * _noise_height(noise, width, 1.0), rounding))
+    coarse = find_peaks(work, width, width, np.maximum(noise.least(width, width), rounding))
     typical = typical_height(coarse.heights)
-    chosen = next((f for f in _FILTERS if _noise_height(noise, width, f) < _QUIET * typical), _FILTERS[-1])
-    floor = max(search.least * typical, search.least_height, _SURE * _noise_height(noise, width, chosen))
-    peaks = find_peaks(work, width, chosen * width, floor)
+    if not len(coarse):
+        return coarse, typical
+    rows, cols = _px(coarse.positions, work.shape)
+    there = NoiseMap(noise.variance[rows, cols], noise.quantum, noise.spread_px)
+    chosen = next(
+        (one for one in _FILTERS if np.median(there.deviation(width, one * width)) < _QUIET * typical), _FILTERS[-1]
+    )
+    floor = max(search.least * typical, search.least_height)
+    peaks = find_peaks(work, width, chosen * width, np.maximum(noise.least(width, chosen * width), floor))
     keep = apart(peaks.positions, _NEAREST * width)
-    return Peaks(peaks.positions[keep], peaks.heights[keep]), typical, noise
+    return Peaks(peaks.positions[keep], peaks.heights[keep]), typical
 
 
-def _noise_height(noise: float, width: float, factor: float) -> float:
-    """Standard deviation of a peak's height by white noise, for a filter of `factor` widths."""
-    return noise * noise_gain(factor * width) / response(width, factor * width)
+def _px(places: Array, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns of the px that hold places (n, 2), or the nearest ones of the frame."""
+    rows, cols = (np.clip(np.rint(places[:, axis]).astype(np.int64), 0, shape[axis] - 1) for axis in (0, 1))
+    return rows, cols
 
 
 def _fitted(work: Array, places: Array, width: float, search: Search) -> Fit:
@@ -217,7 +233,7 @@ def _fitted(work: Array, places: Array, width: float, search: Search) -> Fit:
     beyond = continued(places, work.shape, 3 * width)
     both = np.concatenate([places, beyond])
     held = np.arange(len(both)) >= len(places)
-    fit = fit_columns(work, both, width, held=held, own_widths=search.own_widths)
+    fit = fit_columns(work, both, width, held=held, own_widths=search.own_widths, check=search.check)
     return Fit(fit.columns.chosen(~held), fit.model, fit.rounds)
 
 
@@ -233,26 +249,37 @@ def _good(columns: FittedColumns, limits: _Limits) -> npt.NDArray[np.bool_]:
     middle = float(np.median(columns.widths))
     odd = (columns.widths > _ODD_WIDTH * middle) | (columns.widths < middle / _ODD_WIDTH)
     # A joint fit finds nearly the height that the peak had; what was just above the limit may come out just below.
-    return np.asarray((columns.heights >= _JUST_BELOW * limits.floor) & ~odd)
+    return np.asarray((columns.heights >= _JUST_BELOW * limits.floor(columns.positions)) & ~odd)
 
 
 @dataclass(frozen=True)
 class _Limits:
-    """What counts as a column: its least height, the least height that noise can't reach, and the nearest distance."""
+    """What counts as a column.
 
-    floor: float
-    sure: float
+    `asked` is its least height, `sure` (H, W) the height that noise can't reach, and `nearest` the least distance.
+    """
+
+    asked: float
+    sure: Array
     nearest: float
 
+    def floor(self, places: Array) -> Array:
+        """Least heights at places (n, 2)."""
+        return np.asarray(np.maximum(self.asked, self.sure[_px(places, self.sure.shape)]))
+
     @classmethod
-    def of(cls, work: Array, fit: Fit, width: float, noise: float, typical: float, asked: float) -> _Limits:
-        """By the scatter of what the fit has left over: noise may be smooth, as scans and denoised images have it."""
+    def of(cls, coarse: _Coarse, fit: Fit, width: float, typical: float, asked: float) -> _Limits:
+        """By the noise, and by the scatter of what the fit has left over: noise may be smooth, as in denoised images."""
         scale = _FILTERS[1] * width
-        rest = sharpened(work - fit.model, scale)
+        rest = sharpened(coarse.image - fit.model, scale)
         scatter = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) / response(width, scale)
-        scatter = max(scatter, _noise_height(noise, width, _FILTERS[-1]))
-        nearest = _NEAREST + min(_FARTHER * scatter / typical, _MOST_FARTHER) if typical > 0 else _NEAREST
-        return cls(max(asked, _SURE * scatter), _SURE * scatter, nearest * width)
+        noise = coarse.noise
+        noisy = scatter
+        if len(fit.columns):
+            at = _px(fit.columns.positions, coarse.image.shape)
+            noisy = max(scatter, float(np.median(noise.deviation(width, _FILTERS[-1] * width)[at])))
+        nearest = _NEAREST + min(_FARTHER * noisy / typical, _MOST_FARTHER) if typical > 0 else _NEAREST
+        return cls(asked, np.maximum(noise.least(width, scale), _SURE * scatter), nearest * width)
 
 
 def _with_faint_ones(work: Array, fit: Fit, width: float, limits: _Limits, least: float, search: Search) -> Fit:
@@ -260,12 +287,12 @@ def _with_faint_ones(work: Array, fit: Fit, width: float, limits: _Limits, least
     places = _kept(fit.columns, limits)
     most = (1 + _MOST_FAINT) * len(places)
     for _ in range(_FAINT_LOOKS):
-        faint = _in_the_residual(work, fit, width, replace(limits, floor=least), _ASIDE)
+        faint = _in_the_residual(work, fit, width, replace(limits, asked=least), _ASIDE)
         if not len(faint) or len(faint) + len(places) > most:
             break
         places = np.concatenate([places, faint])
         fit = _fitted(work, places[apart(places, limits.nearest)], width, search)
-        places = _kept(fit.columns, replace(limits, floor=least))
+        places = _kept(fit.columns, replace(limits, asked=least))
     return fit
 
 
@@ -281,9 +308,9 @@ def _in_the_residual(work: Array, fit: Fit, width: float, limits: _Limits, aside
     What no model fits (another shape of the columns) is no column: beside a column it must stand out of the rest.
     """
     rest = work - fit.model
-    floor = max(limits.floor, limits.sure)
+    floor = np.maximum(limits.asked, limits.sure)
     if aside == 0:
-        floor = max(floor, 4 * float(np.std(rest)))
+        floor = np.maximum(floor, 4 * float(np.std(rest)))
     peaks = find_peaks(rest, width, _FILTERS[1] * width, floor)
     if not len(peaks) or not len(fit.columns):
         return peaks.positions

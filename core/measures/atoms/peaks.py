@@ -16,6 +16,8 @@ _NARROWEST_PX, _WIDEST_PX = 0.7, 12.0
 _STEPS_AN_OCTAVE = 3
 # A scale counts if it holds this share of the strongest scale's energy.
 _ENOUGH = 0.25
+# Standard deviations that the energy of chance has.
+_BEYOND_CHANCE = 4.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,12 @@ def noise_gain(sigma: float) -> float:
     return float(np.sqrt(np.square(sharpened(spike, sigma)).sum()))
 
 
-def blob_width(image: Array, pixel_nm: float | None = None) -> float:
+def blob_width(image: Array, pixel_nm: float | None = None, variance: float | None = None) -> float:
     """Estimate the sigma of an image's blobs in px: the finest scale at which the Laplacian has much energy.
 
     The energy of Gaussians of width w in `sharpened` at scale s grows as s^4 / (s^2 + w^2)^3: its maximum is at
-    sqrt(2) w. The energy of white noise is taken off. Where the pixel size is known, only widths that atom columns
+    sqrt(2) w. The energy of white noise of that `variance` (None: of `noise_level`) is taken off, and scales that show
+    nothing beyond its chance don't count. Where the pixel size is known, only widths that atom columns
     have (0.018 to 0.11 nm) are looked at.
     """
     low, high = _NARROWEST_PX, _WIDEST_PX
@@ -86,8 +89,11 @@ def blob_width(image: Array, pixel_nm: float | None = None) -> float:
     high = min(high, min(image.shape) / 8)
     count = max(3, int(np.ceil(np.log2(max(high / low, 1.3)) * _STEPS_AN_OCTAVE)) + 1)
     scales = np.geomspace(low, max(high, 1.3 * low), count) * np.sqrt(2.0)
-    noise = noise_level(image)
-    energy = np.array([np.mean(np.square(sharpened(image, s))) - (noise * noise_gain(s)) ** 2 for s in scales])
+    power = noise_level(image) ** 2 if variance is None else variance
+    noise = power * np.array([noise_gain(s) ** 2 for s in scales])
+    energy = np.array([np.mean(np.square(sharpened(image, s))) for s in scales]) - noise
+    # About so many independent values are averaged: image area over 4 pi s^2.
+    energy = np.where(energy > _BEYOND_CHANCE * noise * np.sqrt(8 * np.pi * scales**2 / image.size), energy, 0.0)
     top = float(energy.max())
     if not top > 0:
         return float(scales[count // 2] / np.sqrt(2.0))
@@ -96,7 +102,7 @@ def blob_width(image: Array, pixel_nm: float | None = None) -> float:
     return float(scales[peaks[0]] / np.sqrt(2.0))
 
 
-def find_peaks(image: Array, width: float, sigma: float, least: float) -> Peaks:
+def find_peaks(image: Array, width: float, sigma: float, least: float | Array) -> Peaks:
     """Find bright blobs: maxima of `sharpened` over their eight neighbours, to a fraction of a px by a parabola.
 
     Parameters
@@ -107,8 +113,8 @@ def find_peaks(image: Array, width: float, sigma: float, least: float) -> Peaks:
         Sigma of the blobs in px, for their heights.
     sigma
         Scale of the filter in px: smaller than `width` parts close neighbours, equal to it resists noise.
-    least
-        Lowest height that counts, in image units.
+    least : float or (H, W)
+        Lowest height that counts, in image units; it may differ from place to place.
     """
     sharp = sharpened(image, sigma)
     scale = response(width, sigma)
