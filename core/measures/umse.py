@@ -17,18 +17,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+from scipy import fft, ndimage
 
 Array = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.floating]
 
 _QUANTILE = 1.959964
 _BLOCK = 32
-# The widest of the frequencies where signal was found, times this, is the band.
-_MARGIN = 1.5
+# The highest of the frequencies where signal was found, times this and a little more, is the band.
+_MARGIN, _BEYOND = 1.3, 0.03
 _LEAST_BAND = 0.06
 # How far a ring's power, or a single frequency's, must stand above the noise to be signal.
-_RING_SIGMAS = 3.5
+_RING_SIGMAS = 4.0
+_PATCHES = (1, 3, 7, 15)
+_WIDTHS = (1, 2, 4, 8, 16)
 _GROUP = 8
 _RINGS = 48
 _HOT = 4.0
@@ -176,8 +178,8 @@ def signal_band(raw: Frames, variance: Frames) -> float:
     """Return the highest frequency at which signal may be, in cycles a px along either axis (0.5: all of them).
 
     Rings of the mean power of single frames, and of sums of up to eight neighbours, are searched for power above the
-    noise, and so is each frequency by itself (a lattice's spots); half as much is added. What lies beyond is weaker
-    than the noise by far, or isn't there.
+    noise, and so are patches of frequencies (a lattice's spots); a third and some more are added. What lies beyond is
+    weaker than the noise by far, or isn't there.
 
     Parameters
     ----------
@@ -192,7 +194,7 @@ def signal_band(raw: Frames, variance: Frames) -> float:
         if group > len(frames):
             break
         found = max(found, _highest(frames, noise, group))
-    return min(0.5, max(_LEAST_BAND, _MARGIN * found))
+    return min(0.5, max(_LEAST_BAND, _MARGIN * found + _BEYOND))
 
 
 def _highest(frames: Array, noise: Array, group: int) -> float:
@@ -206,16 +208,30 @@ def _highest(frames: Array, noise: Array, group: int) -> float:
     if level <= 0:
         return 0.5
     power /= level
+    # The mean is no signal to be found.
+    power[0, 0] = 1.0
     square = np.maximum(np.arange(height)[:, None] / (2 * height), np.arange(width)[None] / (2 * width))
-    # Each is chi-squared over its mean: variance 2 / count for a frequency.
-    single = 1 + _chi_limit(count, height * width)
-    highest = float(square[power > single].max(initial=0.0))
+    highest = 0.0
+    # A lattice's spots: sharp ones of large crystals, broad ones of small particles.
+    for side in _PATCHES:
+        near = power if side == 1 else ndimage.uniform_filter(power, side, mode="mirror")
+        # At the corner of the frequencies a patch holds its own mirror images.
+        limit = 1 + _chi_limit(count * max(1, side // 2) ** 2, height * width)
+        highest = max(highest, float(square[near > limit].max(initial=0.0)))
     ring = np.minimum((square * 2 * _RINGS).astype(int), _RINGS - 1)
     members = np.bincount(ring.ravel(), minlength=_RINGS)
-    means = np.bincount(ring.ravel(), power.ravel(), minlength=_RINGS) / np.maximum(members, 1)
-    limit = 1 + _RING_SIGMAS * np.sqrt(2.0 / np.maximum(members * count, 1))
-    above = np.flatnonzero((means > limit) & (members > 0))
-    return max(highest, float((above[-1] + 1) / (2 * _RINGS)) if len(above) else 0.0)
+    excess = np.bincount(ring.ravel(), power.ravel() - 1, minlength=_RINGS)
+    # Each frequency is chi-squared over its mean: variance 2 / count. One ring may stand out; beyond the last such ring
+    # some neighbours taken together may: the tail of something amorphous is faint everywhere.
+    last = 0
+    for width in _WIDTHS:
+        sums = [np.convolve(values[last:], np.ones(width), "valid") for values in (excess, members)]
+        above = np.flatnonzero(sums[0] > _RING_SIGMAS * np.sqrt(2.0 * np.maximum(sums[1], 1) / count))
+        if len(above):
+            last += int(above[-1]) + max(1, width // 2)
+        if last + 2 * width > _RINGS:
+            break
+    return max(highest, last / (2 * _RINGS))
 
 
 def _chi_limit(count: int, tried: int) -> float:
