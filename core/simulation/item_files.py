@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.movies.calibration import Scale
 from core.movies.writers import create_writer
 from core.simulation.item import Item
+from core.simulation.item_units import units_of
 
 _SCANNED = {"HAADF", "ABF", "SEM"}
 _STORED = {"uint8", "uint16", "float32"}
@@ -77,6 +78,7 @@ def truth_of(item: Item) -> dict[str, Any]:
         "shifts_px": np.round(item.shifts, 4).tolist(),
         "columns": [columns_of(one) for one in item.frame_columns],
         "settings": item.settings,
+        "units": units_of(item),
     }
 
 
@@ -98,7 +100,7 @@ def _scale(item: Item) -> Scale:
         pixel_unit="nm",
         frame_interval_s=item.interval_s if len(item.noisy) > 1 else None,
         times=item.times_s or None,
-        exposure_s=item.interval_s,
+        exposure_s=item.interval_s * item.settings.get("exposure", 1.0),
         counts_per_electron=item.gain,
         black_level=item.offset,
         voltage_kv=float(kilovolt) if kilovolt is not None else None,

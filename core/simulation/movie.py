@@ -56,11 +56,26 @@ class Rendered:
     def seen(self, frame: int, whole: Columns) -> Columns:
         """Return columns of the whole box (px from its corner) in a frame's own px, those outside left out."""
         size = self.images.shape[-1]
-        spots = whole.positions - self.margin + self.course.shifts[frame]
-        if self.fields is not None:
-            spots = _seen_at(spots, self.fields[frame])
+        spots = self._placed(frame, whole.positions)
         seen = np.all((spots >= -0.5) & (spots < size - 0.5), axis=1)
         return Columns(spots, whole.heights, whole.atoms, whole.elements).select(seen)
+
+    def place(self, frame: int, spot: tuple[float, float]) -> tuple[float, float]:
+        """Return where a spot of the specimen (y, x in angstrom in its box, before it turns) lies in a frame's px.
+
+        The specimen's tilt is left out; it may lie outside of the frame.
+        """
+        middle = (self.margin + self.images.shape[-1] / 2) * self.pixel
+        angle = float(self.course.turns[frame])
+        y, x = spot[0] - middle, spot[1] - middle
+        turned_y, turned_x = np.sin(angle) * x + np.cos(angle) * y, np.cos(angle) * x - np.sin(angle) * y
+        here = self._placed(frame, np.array([[turned_y + middle, turned_x + middle]]) / self.pixel)
+        return float(here[0, 0]), float(here[0, 1])
+
+    def _placed(self, frame: int, spots: Array) -> Array:
+        """Return spots (n, 2) of the whole picture, px from its corner, in a frame's own px."""
+        here = np.asarray(spots - self.margin + self.course.shifts[frame])
+        return here if self.fields is None else _seen_at(here, self.fields[frame])
 
 
 def _seen_at(spots: Array, displaced: Array) -> Array:

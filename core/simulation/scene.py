@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.protocol.simulation import MotionRecipe, SceneRecipe
 from core.simulation.courses import Movement, draw_movement
 from core.simulation.dynamics.course import Course
+from core.simulation.dynamics.events import Event
 from core.simulation.movie import ImageOf, Rendered, render
 from core.simulation.scan.scan import Scan
 from core.simulation.specimens import Specimen
@@ -99,6 +100,16 @@ class Scene(ABC):
     def _shot(self, movement: Movement, scan: Scan | None, rng: np.random.Generator, check: Check) -> Shot: ...
 
 
+def _seen(event: Event, rendered: Rendered) -> dict[str, Any]:
+    """An event as plain values: `old` and `new` are y, x in the px of the frame in which it begins."""
+    at = {key: getattr(event, key) for key in ("old", "new")}
+    here = {
+        key: None if spot is None else [round(value, 3) for value in rendered.place(event.start, spot)]
+        for key, spot in at.items()
+    }
+    return {"what": event.what, "start": event.start, "stop": event.stop, **here}
+
+
 @dataclass(frozen=True)
 class Lens:
     """How atoms are imaged.
@@ -145,7 +156,7 @@ class AtomScene(Scene):
 
         cast = movement.events.play(self.specimen, len(movement.course), rng)
         rendered = render(cast, movement.course, image_of, self.field.side, self.field.pixel, scan, rng)
-        settings = {**lens.settings, **movement.settings, "events": [asdict(event) for event in cast.events]}
+        settings = {**lens.settings, **movement.settings, "events": [_seen(event, rendered) for event in cast.events]}
         columns = self._columns(rendered, lens.columns_of or self._projected)
         return Shot(rendered.images, movement.course, columns, settings)
 
