@@ -50,10 +50,13 @@ def draw_movement(rng: np.random.Generator, motion: MotionRecipe | None, reach: 
     events = SurfaceEvents()
     if rng.uniform() < motion.events_share:
         events = SurfaceEvents(_log_uniform(rng, motion.events), _log_uniform(rng, motion.lifetime))
-    course = _centred(dynamics.course(motion.frames, rng)).limited(reach)
+    asked = _centred(dynamics.course(motion.frames, rng))
+    course = asked.limited(reach)
     settings = {
         "walk": walk,
         "drift_px": _mean_step(course),
+        # Before it was made smaller to stay within reach.
+        "asked_drift_px": _mean_step(asked),
         "turn_deg": float(np.rad2deg(dynamics.turning) * motion.frames),
         "tilt_wander_deg": float(np.rad2deg(dynamics.tilt_wander)),
         "defocus_wander": dynamics.defocus_wander,

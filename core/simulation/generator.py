@@ -15,7 +15,7 @@ from core.simulation.crystals import Crystal
 from core.simulation.errors import SpecimenError
 from core.simulation.item import Item
 from core.simulation.materials import TRAINING, Palette
-from core.simulation.recording import TRAINING_INSTRUMENTS, View, record
+from core.simulation.recording import RECIPE_INSTRUMENTS, View, record
 from core.simulation.scene import AtomScene, Check, Scene, no_check
 from core.simulation.scenes import draw_scene
 
@@ -51,13 +51,13 @@ class Structure:
         low, high = np.log(self.recipe.dose)
         dose = float(np.exp(rng.uniform(low, high)))
         chosen = View(dose, bool(rng.uniform() < self.recipe.counted))
-        item = record(self.scene, chosen, self.recipe.motion, rng, TRAINING_INSTRUMENTS, check)
+        item = record(self.scene, chosen, self.recipe.motion, rng, RECIPE_INSTRUMENTS, check)
         return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
 
     def clean_item(self, view: int) -> Item:
         """The same without a detector: clean frames with mean 1."""
         rng = np.random.default_rng([self.recipe.seed, self.index, view + 1])
-        item = record(self.scene, View(1.0, True), None, rng, TRAINING_INSTRUMENTS)
+        item = record(self.scene, View(1.0, True), None, rng, RECIPE_INSTRUMENTS)
         return replace(item, name=name_of(self.recipe, self.index, view), seed=self.recipe.seed)
 
 
@@ -74,7 +74,11 @@ def draw_structure(recipe: SimulateRecipe, index: int) -> Structure:
     chosen = recipe.scenes[int(rng.choice(len(shares), p=shares / shares.sum()))]
     palette = palette_for(chosen, TRAINING)
     scene = draw_scene(rng, chosen, recipe.side, palette, recipe.motion is not None)
-    _require_named(scene, index, {Path(name).name: palette.materials[name] for name in cifs_of(chosen)})
+    crystals = {Path(name).name: palette.materials[name] for name in cifs_of(chosen)}
+    _require_named(scene, index, crystals)
+    drawn = [name for name in dict.fromkeys(scene.settings["made_of"]) if name in crystals and crystals[name].chances]
+    if drawn:
+        scene.settings["drawn_occupancies"] = drawn
     return Structure(recipe, index, scene)
 
 

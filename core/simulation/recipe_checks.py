@@ -157,6 +157,15 @@ def _check_crystals(scene: SceneRecipe, recipe: SimulateRecipe, place: str) -> N
             _refuse_cell(crystal, room, particle, place)
 
 
+def drawn_crystals(recipe: SimulateRecipe) -> tuple[str, ...]:
+    """Return the names of the CIFs that leave it open who sits where, so that it is drawn."""
+    names: dict[str, None] = {}
+    for scene in recipe.scenes:
+        palette = palette_for(scene, TRAINING)
+        names |= {palette.materials[name].name: None for name in cifs_of(scene) if palette.materials[name].chances}
+    return tuple(names)
+
+
 def widest(crystal: Crystal) -> float:
     """Return the longest edge of a crystal's cell in angstrom."""
     return float(np.linalg.norm(np.asarray(crystal.cell), axis=1).max())

@@ -24,10 +24,18 @@ _STILL_INTERVAL_S = 1.0
 
 @dataclass(frozen=True)
 class Instruments:
-    """Detectors and scans that may be used, by name."""
+    """Detectors and scans that may be used, by name.
+
+    Attributes
+    ----------
+    counters
+        Views that are counted ideally may also be on counters that lose or blur electrons, and no others are on these.
+        Without: counted is on the ideal counter, and all others are on the detectors that the recipe names.
+    """
 
     cameras: Mapping[str, Camera]
     scans: Mapping[str, Scan]
+    counters: bool = True
 
     def names(self, modality: str) -> tuple[str, ...]:
         """Names of the detectors that fit a modality."""
@@ -35,12 +43,15 @@ class Instruments:
 
     def draw_camera(self, rng: np.random.Generator, scene: Scene, counted: bool) -> Camera:
         """Draw a detector that counts ideally, or one that does not."""
-        named = scene.recipe.detectors or self.names(scene.recipe.modality)
-        fitting = [self.cameras[name] for name in named if self.cameras[name].counts == counted]
+        chosen = scene.recipe.detectors
+        named = [self.cameras[name] for name in chosen or self.names(scene.recipe.modality)]
+        fitting = [camera for camera in named if camera.counts == counted]
         if counted:
             fitting = [IDEAL_COUNTER, *fitting]
-        chosen = fitting[int(rng.integers(len(fitting)))] if fitting else IDEAL_COUNTER
-        return chosen.numbered(int(rng.integers(1, 2**31)))
+        if not self.counters and (counted or chosen):
+            fitting = [IDEAL_COUNTER] if counted else named
+        camera = fitting[int(rng.integers(len(fitting)))] if fitting else IDEAL_COUNTER
+        return camera.numbered(int(rng.integers(1, 2**31)))
 
     def draw_scan(self, rng: np.random.Generator, scene: Scene, counted: bool) -> Scan | None:
         """Draw a scan; ideal counts are scanned ideally, and a TEM does not scan."""
@@ -49,6 +60,7 @@ class Instruments:
 
 
 TRAINING_INSTRUMENTS = Instruments(TRAINING_DETECTORS, TRAINING_SCANS)
+RECIPE_INSTRUMENTS = replace(TRAINING_INSTRUMENTS, counters=False)
 BENCHMARK_INSTRUMENTS = Instruments(BENCHMARK_DETECTORS, BENCHMARK_SCANS)
 
 
@@ -108,10 +120,21 @@ def record(
             "detector": camera.name,
             "detector_settings": camera.settings,
             "scan": None if scan is None else scan.settings,
+            "asked_dose": view.dose,
+            "clipped": _clipped(exposure.values, camera),
             **scene.settings,
             **shot.settings,
         },
     )
+
+
+def _clipped(values: np.ndarray, camera: Camera) -> float:
+    """Share of the px at the end of what the detector can store; what export to 8 bits cuts is left out."""
+    dtype = np.dtype(camera.store.dtype)
+    if dtype.kind == "f" or camera.conversions:
+        return 0.0
+    most = np.iinfo(dtype).max if camera.store.high is None else camera.store.high
+    return float((values >= most).mean())
 
 
 def _scaled(columns: Columns, factor: float) -> Columns:

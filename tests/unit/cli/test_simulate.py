@@ -49,6 +49,7 @@ def test_a_set_holds_recordings_clean_frames_and_truth_that_agree(
         assert noisy.meta.frame_interval_s == pytest.approx(0.2)
         assert noisy.meta.pixel_size == pytest.approx((truth["pixel_nm"],) * 2, rel=1e-4)
         assert noisy.meta.counts_per_electron == 1
+        assert noisy.meta.exposure_s == pytest.approx(0.2 * truth["settings"]["exposure"], rel=1e-3)
         expected = np.stack([clean.frame(t) for t in range(3)])
         counted = np.stack([noisy.frame(t) for t in range(3)])
     assert truth["counts"]
@@ -101,11 +102,42 @@ def test_crystals_come_from_cifs_beside_the_recipe(quietbeam: Quietbeam, recipe:
     assert said.code == 0, said.err
     truth = json.loads((tmp_path / "set" / "train" / "000000-00.json").read_text())
     assert "Cu" in truth["columns"][0]["elements"]
-    assert truth["settings"]["made_of"][0].endswith("mine.cif")
+    assert truth["settings"]["made_of"][0] == "mine.cif"
     (tmp_path / "mine.cif").unlink()
     said = quietbeam("simulate", recipe, "-o", tmp_path / "other", "--json")
     assert said.code == 2
     assert "mine.cif" in said.json["error"]["what"]
+
+
+def test_occupancies_that_are_drawn_are_said(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    columns = "".join(f"_atom_site_{name}\n" for name in ("type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"))
+    cell = "".join(f"_cell_length_{axis} 3.9\n" for axis in "abc")
+    cell += "".join(f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma"))
+    rows = f"loop_\n{columns}Pt 0 0 0 0.5\nPd 0 0 0 0.5\n"
+    (tmp_path / "mine.cif").write_text(f"data_m\n{cell}_symmetry_space_group_name_H-M 'F m -3 m'\n{rows}")
+    scene = 'modality = "HAADF"\nkinds = ["bulk"]\nmaterials = ["mine.cif"]\noccupancy = "random"'
+    recipe.write_text(RECIPE.replace('modality = "HRTEM"', scene))
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1")
+    assert said.code == 0, said.err
+    assert "mine.cif" in said.err
+    assert "drawn" in said.err
+    truth = json.loads((tmp_path / "set" / "train" / "000000-00.json").read_text())
+    assert truth["settings"]["drawn_occupancies"] == ["mine.cif"]
+
+
+def test_a_drift_that_is_cut_and_px_that_are_clipped_are_said(
+    quietbeam: Quietbeam, recipe: Path, tmp_path: Path
+) -> None:
+    bright = RECIPE.replace("dose = [2.0, 4.0]", "dose = [5000.0, 5000.0]").replace("counted = 1.0", "counted = 0.0")
+    scene = 'modality = "HRTEM"\nkinds = ["sheet"]\ndetectors = ["oneview-like"]'
+    motion = '\n[motion]\nframes = 3\ndrift_px = [200.0, 300.0]\nwalks = ["steady"]\n'
+    recipe.write_text(bright.replace('modality = "HRTEM"', scene) + motion)
+    said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--only", "1")
+    assert said.code == 0, said.err
+    text = " ".join(said.err.split())
+    assert "The drift of 2 movies was cut" in text
+    assert "000000-00" in text
+    assert "In 2 items px are cut off" in text
 
 
 def test_another_recipe_is_not_written_into_the_same_folder(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
@@ -145,6 +177,13 @@ def test_a_recipe_that_cannot_be_used_is_told(
     assert said.json["error"]["code"] == "bad-recipe"
     assert told in said.json["error"]["what"]
     assert not (tmp_path / "set").exists()
+
+
+def test_another_folder_is_advised_as_the_command_takes_it(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("mine")
+    assert " -o" not in quietbeam("benchmark", tmp_path / "own", "--seeds", "0:1").err
+    assert " -o" in quietbeam("simulate", recipe, "-o", tmp_path / "own").err
 
 
 def test_a_missing_recipe_names_those_that_there_are(quietbeam: Quietbeam, tmp_path: Path) -> None:
