@@ -29,6 +29,7 @@ class Listener:
         self._console = console
         self._unit = unit
         self._stop = threading.Event()
+        self._answered = False
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -67,8 +68,11 @@ class Listener:
         self._stop.set()
 
     def check(self) -> None:
-        """Raise `Cancelled` after Ctrl+C."""
+        """Raise `Cancelled` after Ctrl+C, which is answered at once: what runs may need seconds to end."""
         if self._stop.is_set():
+            if not self._answered:
+                self._answered = True
+                self._console.print("Stopping ...")
             raise Cancelled
 
     def progress(self, stage: str, done: int, total: int, eta_s: float | None, rate: float | None) -> None:
@@ -86,7 +90,7 @@ class Listener:
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
-            self._console.print(f"{description}: {done} of {total}, {rest}")
+            self._console.print(f"{description}: {done} of {total}" + (f", {rest}" if rest else ""))
 
     def notice(self, notice: Notice) -> None:
         """Print what the user should know."""

@@ -65,8 +65,8 @@ def _followed(futures: list[Future[int]], context: RunContext, stage: str) -> in
         context.check()
         done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
         made += sum(future.result() for future in done)
-        if done:
-            count = len(futures) - len(waiting)
-            rate = count / max(time.monotonic() - began, 1e-9)
-            context.progress(stage, count, len(futures), len(waiting) / rate, rate)
+        count = len(futures) - len(waiting)
+        rate = count / max(time.monotonic() - began, 1e-9)
+        # Told between units too: one may take minutes, and its user wants to see that it runs.
+        context.progress(stage, count, len(futures), len(waiting) / rate if count else None, rate if count else None)
     return made

@@ -46,10 +46,10 @@ def write_sheets(folder: Path, clean_only: bool = False) -> list[Path]:
     """
     made = []
     for part in sorted(path for path in folder.iterdir() if path.is_dir()):
-        tiles = _clean_tiles(part) if clean_only else _recorded_tiles(part)
+        tiles, across = _clean_tiles(part) if clean_only else _recorded_tiles(part)
         if tiles:
             made.append(folder / f"sheet-{part.name}.png")
-            sheet(tiles, _ACROSS).save(made[-1])
+            sheet(tiles, across).save(made[-1])
     return made
 
 
@@ -118,28 +118,30 @@ def stretched(picture: NDArray[np.float32]) -> Grey:
     return np.asarray(np.clip((picture - low) / max(float(high - low), 1e-9), 0, 1) * 255, np.uint8)
 
 
-def _recorded_tiles(part: Path) -> list[Tile]:
+def _recorded_tiles(part: Path) -> tuple[list[Tile], int]:
+    """Tiles, and how many lie in a row: no more than there are items."""
     tiles = []
     names = sorted(path.stem for path in part.glob("*.json"))
     chosen = [
         names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(len(names), _MOST // 2)).round().astype(int))
     ]
+    across = min(_ACROSS, len(chosen))
     for start in range(0, len(chosen), _ACROSS):
         row = chosen[start : start + _ACROSS]
         tiles += [Tile(_first(part / f"{name}.tif"), _caption(part, name)) for name in row]
-        tiles += [_EMPTY] * (_ACROSS - len(row))
+        tiles += [_EMPTY] * (across - len(row))
         tiles += [Tile(_first(part / f"{name}_clean.tif"), "the same without noise") for name in row]
-        tiles += [_EMPTY] * (_ACROSS - len(row))
-    return tiles
+        tiles += [_EMPTY] * (across - len(row))
+    return tiles, across
 
 
-def _clean_tiles(part: Path) -> list[Tile]:
+def _clean_tiles(part: Path) -> tuple[list[Tile], int]:
     tiles = []
     for path in sorted(part.glob("*.npy"))[:_MOST]:
         images = np.load(path, mmap_mode="r")
         truth = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["views"][0]
         tiles.append(Tile(np.asarray(images[0], np.float32), f"{path.stem} {truth['modality']} {truth['kind']}"))
-    return tiles
+    return tiles, min(_ACROSS, len(tiles))
 
 
 def _first(path: Path) -> NDArray[np.float32]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from core.cli.listening import Listener
 from core.movies import open_movie
 from tests.unit.cli.conftest import Quietbeam
 
@@ -184,6 +188,35 @@ def test_another_folder_is_advised_as_the_command_takes_it(quietbeam: Quietbeam,
     (tmp_path / "own" / "thesis.txt").write_text("mine")
     assert " -o" not in quietbeam("benchmark", tmp_path / "own", "--seeds", "0:1").err
     assert " -o" in quietbeam("simulate", recipe, "-o", tmp_path / "own").err
+
+
+def test_ctrl_c_is_answered_at_once_and_finished_items_stay(
+    quietbeam: Quietbeam, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Listener.progress
+
+    def interrupted(self: Listener, stage: str, done: int, *rest: Any) -> None:
+        told(self, stage, done, *rest)
+        if done == 1 and not self.done > 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Listener, "progress", interrupted)
+        said = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--workers", "1")
+    assert said.code == 130
+    assert said.err.count("Stopping ...") == 1
+    assert said.err.index("Stopping ...") < said.err.index("Stopped;")
+    again = quietbeam("simulate", recipe, "-o", tmp_path / "set", "--json")
+    assert again.json["made"] < 6
+
+
+def test_a_contact_sheet_of_few_items_has_no_empty_tiles(quietbeam: Quietbeam, recipe: Path, tmp_path: Path) -> None:
+    quietbeam("benchmark", tmp_path / "set", "--seeds", "6:7", "--contact-sheet")
+    for part in ("image", "movie"):
+        with Image.open(tmp_path / "set" / f"sheet-{part}.png") as sheet:
+            # One item: as recorded above, clean below.
+            assert sheet.width < 300
+            assert np.asarray(sheet).std(axis=0).max() > 0
 
 
 def test_a_missing_recipe_names_those_that_there_are(quietbeam: Quietbeam, tmp_path: Path) -> None:

@@ -34,6 +34,18 @@ def test_every_unit_is_made_and_told() -> None:
     assert told.done[-1] == (5, 5)
 
 
+def test_progress_is_told_while_a_unit_takes_long() -> None:
+    told = _Told()
+
+    def long(check: Callable[[], None]) -> int:
+        while len(told.done) < 3:
+            threading.Event().wait(0.001)
+        return 1
+
+    produce([Unit(long)], told, "making")
+    assert told.done[:3] == [(0, 1)] * 3
+
+
 def test_cancelling_stops_running_units_and_begins_no_more() -> None:
     begun: list[int] = []
     released = threading.Event()
