@@ -21,6 +21,7 @@ STATES = (
     "movie",
     "broken",
     "draft",
+    "filter",
     "zoom",
     "run",
     "crash",

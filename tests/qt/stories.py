@@ -8,12 +8,14 @@ from pathlib import Path
 from app.actions.action_info import ActionId
 from app.detector.detector_dialog import DetectorDialog
 from app.exporting.export_dialog import ExportDialog
+from app.model_manager.model_choice import ModelChoice
 from app.parts import Parts
 from app.project_browser.entries import MovieEntry
 from app.project_browser.memory import Memory
 from app.scratch import ScratchFolder
 from app.settings.keeper import SettingsKeeper
 from app.window import MainWindow
+from core.denoising.methods.classical import CLASSICAL
 from core.projects import open_or_begin
 from core.protocol.base import ErrorInfo
 from core.protocol.movie import DatasetInfo, Issue, Segment
@@ -71,6 +73,14 @@ def tell_draft(window: MainWindow, parts: Parts, wait: Wait) -> None:
     window.viewer.state.set_zoom(2.0)
     wait()
     window.registry[ActionId.DRAFT].setChecked(True)
+    wait()
+
+
+def tell_filter(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_movie(window, parts, wait)
+    (choice,) = window.findChildren(ModelChoice)
+    choice.set_models(tuple(one.card for one in CLASSICAL.values()), "lattice-filter")
+    choice.combo.setCurrentIndex(choice.combo.findData("lattice-filter"))
     wait()
 
 
