@@ -56,7 +56,9 @@ def run(request: ScoreRequest, context: RunContext) -> ScoreResult:
                 _same_shape(other, result)
         reading = _Reading(request, raw, result, part, others, context, told)
         clips, used = reading.clips()
-        judgement = judge(clips, Known(reading.gain_known, reading.references, reading.reference_excess), context.check)
+        rescaled = (_eight_bits(result) and not _eight_bits(raw)) or reading.normalised
+        known = Known(reading.gain_known, reading.references, reading.reference_excess, rescaled)
+        judgement = judge(clips, known, context.check)
         if reading.truths:
             judgement.measures |= truth_measures(clips, reading.truths)
     flags = list(judgement.flags)
@@ -78,6 +80,10 @@ def run(request: ScoreRequest, context: RunContext) -> ScoreResult:
 
 def _tell(told: Told, judgement: Judgement) -> None:
     told.tell(*judgement.notices)
+
+
+def _eight_bits(movie: Movie) -> bool:
+    return np.dtype(movie.meta.dtype) == np.uint8
 
 
 def _same_shape(other: Movie, result: Movie) -> None:
@@ -124,6 +130,7 @@ class _Reading:
         self.references: list[Frames] | None = None if self._reference is None else []
         self.reference_excess = 1.0
         self.bad_share = 0.0
+        self.normalised = False
 
     def clips(self) -> tuple[list[Clip], int]:
         """Read all of them; returns how many frames that are, too."""
@@ -139,6 +146,7 @@ class _Reading:
             raw = read_raw(self._raw, frames, self._region, self._part.region)
             result = read_values(self._result, frames, self._region, self._stored, self._line)
             finite = np.isfinite(result)
+            self._see_range(frames, raw)
             bad, pixels = bad + int(finite.size - np.count_nonzero(finite)), pixels + finite.size
             shifts, certain = shifts_of(raw, self._context.check)
             out.append(Clip(raw, np.where(finite, result, raw), shifts, certain))
@@ -147,6 +155,13 @@ class _Reading:
         self.bad_share = bad / pixels
         self._context.progress("judging", len(chosen), len(chosen), None, None)
         return out, total
+
+    def _see_range(self, frames: range, raw: Frames) -> None:
+        """Whether the stored values run from 0 to 1, and the raw movie's don't."""
+        plain = Scaling.of(IntensityScale(gain=1.0, source="typed"))
+        values = read_values(self._result, frames[:1], self._region, None, plain)
+        low, high = float(np.nanmin(values, initial=np.inf)), float(np.nanmax(values, initial=-np.inf))
+        self.normalised = self._stored is None and low >= 0 and 0.5 < high <= 1 and float(raw.max()) > 2
 
     def _read_others(self, frames: range, raw: Frames) -> None:
         if self._truth is not None:

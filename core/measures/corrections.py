@@ -29,6 +29,8 @@ Array = npt.NDArray[np.float64]
 
 # How many standard errors a ring must stand out to be corrected.
 _SURE = 2.5
+# The same for noise that result and looks share, and its least share of the noise.
+_SURE_SHARED, _LEAST_SHARED = 5.0, 0.01
 # Frames that follow each other share the products of their noise.
 _INDEPENDENT = 0.5
 _RINGS_PER_OCTAVE = 3
@@ -119,6 +121,21 @@ def removable(spectra: CrossSpectra, frame_alone: bool = True) -> Removable:
     )
 
 
+def holds_its_look(spectra: CrossSpectra) -> bool:
+    """Whether noise of the frames that stand in for the truth is in the result.
+
+    Then <z - f, y - f> without the frame's own noise, ``yz - 2 fz + ff``, is below zero in some ring for sure: by the
+    variance of the noise they share. Every other fault of a result makes it larger.
+    """
+    everywhere = np.ones(len(spectra.windows), dtype=np.bool_)
+    excess = (2 * spectra.fz - spectra.ff - spectra.yz).sum(axis=0)
+    noise = np.maximum((spectra.yy - spectra.yz).sum(axis=0), 0.0)
+    shared = _factor(spectra, everywhere, excess, spectra.yy.sum(axis=0), _SURE_SHARED)
+    [raw, apart] = _ring_means(spectra, [spectra.yy.sum(axis=0), noise])
+    found = (shared * raw * spectra.grid.weights).sum()
+    return bool(found > _LEAST_SHARED * (apart * spectra.grid.weights * (shared > 0)).sum() and found > 0)
+
+
 def _where_anything_is(spectra: CrossSpectra) -> Array:
     """1 in rings that hold some of the result, or signal for sure; elsewhere noise would only add its scatter."""
     everywhere = np.ones(len(spectra.windows), dtype=np.bool_)
@@ -141,7 +158,7 @@ def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_]) -> Array:
     both = (spectra.fy - spectra.ff)[test].sum(axis=0)
     taken = _residual_power(spectra, test).sum(axis=0)
     own, every, both, taken = _ring_means(spectra, [own, every, both, taken])
-    left = own * (1 - own / np.maximum(every, 1e-300))
+    left = np.where(every > 0, own * (1 - own / np.where(every > 0, every, 1.0)), 0.0)
     share = np.clip(both / np.where(left > 0, left, np.inf), 0.0, 1.0)
     # Where next to nothing was taken away, it is noise at any rate.
     return np.where((taken < _HARDLY_TAKEN * every) | (own <= 0), 1.0, share)
@@ -169,14 +186,16 @@ def _shrink_factor(spectra: CrossSpectra, train: npt.NDArray[np.bool_]) -> Array
     return -np.minimum(_factor(spectra, train, product, power), 1.0)
 
 
-def _factor(spectra: CrossSpectra, train: npt.NDArray[np.bool_], product: Array, power: Array) -> Array:
+def _factor(
+    spectra: CrossSpectra, train: npt.NDArray[np.bool_], product: Array, power: Array, least: float = _SURE
+) -> Array:
     """Divide `product` by `power`, ring by ring, where it is above zero for sure."""
     other = (spectra.zz - 2 * spectra.fz + spectra.ff)[train].sum(axis=0)
     looks = _INDEPENDENT * float(spectra.looks[train].sum())
     wanted, size, spread = _ring_means(spectra, [product, power, other])
     deviation = np.sqrt(np.maximum(size * spread, 0.0) / (2 * looks * _members(spectra)))
     out = np.zeros_like(product)
-    sure = (wanted > _SURE * deviation) & (size > 0)
+    sure = (wanted > least * deviation) & (size > 0)
     out[sure] = wanted[sure] / size[sure]
     return out
 

@@ -22,7 +22,7 @@ Weights = dict[int, float]
 # Quadratic interpolation through the four neighbours: a scene that moves on evenly, or turns back, is met.
 _FOUR: Weights = {-2: -1 / 6, -1: 4 / 6, 1: 4 / 6, 2: -1 / 6}
 _TWO: Weights = {-1: 0.5, 1: 0.5}
-_FAR, _LEAST_FAR = 7, 4
+FAR, _LEAST_FAR = 7, 4
 _BLOCK_FRAMES, _MOST_BLOCKS = 3, 8
 # Fewer frames can't be split in time.
 _SPLIT_IN_TIME = 12
@@ -67,9 +67,10 @@ def near_weights(frame: int, frames: int) -> Weights | None:
     return {1 - 2 * frame: 1.0} if frames == 2 else None
 
 
-def far_weights(frame: int, frames: int) -> Weights | None:
+def far_weights(frame: int, frames: int, distance: int = FAR) -> Weights | None:
     """The same from frames so far away that few methods look there."""
-    distance = min(_FAR, (frames - 1) // 2)
+    if distance == FAR:
+        distance = min(FAR, (frames - 1) // 2)
     if distance < _LEAST_FAR:
         return None
     offsets = [offset for offset in (-distance, distance) if 0 <= frame + offset < frames]
@@ -85,7 +86,7 @@ def other_look(clip: Clip, frame: int, weights: Weights, grid: WindowGrid, place
     return np.asarray(sum(parts[1:], start=parts[0]), dtype=np.complex64)
 
 
-def cross_spectra(clips: Sequence[Clip], far: bool) -> CrossSpectra | None:
+def cross_spectra(clips: Sequence[Clip], far: bool, distance: int = FAR) -> CrossSpectra | None:
     """Gather the sums over clips of frames of the same size; None where there are too few frames, or too small ones."""
     frames = sum(clip.frames for clip in clips)
     in_time = frames >= _SPLIT_IN_TIME
@@ -97,7 +98,7 @@ def cross_spectra(clips: Sequence[Clip], far: bool) -> CrossSpectra | None:
     gathered = _Gathered(grid)
     for number, clip in enumerate(clips):
         for frame in range(clip.frames):
-            weights = far_weights(frame, clip.frames) if far else near_weights(frame, clip.frames)
+            weights = far_weights(frame, clip.frames, distance) if far else near_weights(frame, clip.frames)
             if weights is None:
                 continue
             places = grid.places([clip.move(frame, frame + offset) for offset in weights])

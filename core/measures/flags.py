@@ -6,8 +6,10 @@ counts and cameras); how often they err is measured on the benchmark by ``tests/
 
 from __future__ import annotations
 
+from core.measures.belonging import Belonging
 from core.measures.corrections import Removable, Share
 from core.measures.intensity import KEPT, Intensity
+from core.measures.standing import Standing
 from core.measures.temporal_response import TemporalResponse
 from core.protocol.score import Flag
 
@@ -20,6 +22,10 @@ IDENTITY, _HARDLY = 0.6, 0.3
 NEIGHBOURS, _NEIGHBOURS_SURE = 0.1, 4.0
 # Standard errors that speak for averaging in place, and the least drift for which that matters, px a frame.
 IN_PLACE, LEAST_DRIFT = 3.0, 0.15
+# Standard errors, and share of the result's power, by which results stand still while the raw picture moves for sure.
+_STANDING, _STANDING_SHARE, _MOVING = 4.0, 0.002, -2.5
+# Share of a result's pixels at its highest value.
+CLIPPED = 0.01
 # Dispersion of a single frame below which hardly anything was taken away.
 UNTOUCHED = 0.3
 
@@ -52,6 +58,42 @@ def noise_flags(found: Removable) -> list[Flag]:
     return flags
 
 
+def belonging_flags(found: Belonging) -> list[Flag]:
+    """Structure that the movie doesn't show, another place or time, repeated frames."""
+    flags = []
+    if found.mismatch:
+        text = (
+            f"The result doesn't show what the movie shows in the same place and frame (slope {found.slope:.2f}; 1 or "
+            f"more is good). {found.mismatch}"
+        )
+        flags.append(Flag(code="mismatch", text=text, value=found.slope, limit=1.0))
+    if found.added:
+        places = ", ".join(f"({y}, {x})" for y, x in found.added[:5])
+        text = (
+            f"{_percent(found.added_share)} of what is drawn near row, column {places} is not in the movie, in "
+            f"{len(found.added)} places of 32 x 32 px: atoms there may be invented, or contrast exaggerated."
+        )
+        flags.append(Flag(code="structure-added", text=text, value=found.added_share, limit=0.3))
+    if found.repeated:
+        frames = ", ".join(str(one) for one in found.repeated[:8])
+        text = f"{len(found.repeated)} of the frames judged repeat the one before (number {frames}): frames were lost."
+        flags.append(Flag(code="repeated-frames", text=text, value=float(len(found.repeated)), limit=0.0))
+    return flags
+
+
+def standing_flags(found: Standing | None, drift: float | None) -> list[Flag]:
+    """Temporally smeared over many frames."""
+    if found is None or drift is None or drift < LEAST_DRIFT or found.raw > _MOVING:
+        return []
+    if found.surety < _STANDING or found.share < _STANDING_SHARE:
+        return []
+    text = (
+        f"Results that follow each other agree at the same pixel rather than along the drift of {drift:.2f} px a "
+        "frame: frames were averaged in place, and what moves is smeared."
+    )
+    return [Flag(code="temporally-smeared", text=text, value=found.surety, limit=_STANDING)]
+
+
 def time_flags(response: TemporalResponse | None, drift: float | None) -> list[Flag]:
     """Temporally smeared; `drift` in px a frame, None where it is not certain."""
     if response is None or drift is None or drift < LEAST_DRIFT or not uses_neighbours(response):
@@ -66,16 +108,26 @@ def time_flags(response: TemporalResponse | None, drift: float | None) -> list[F
 
 
 def intensity_flags(intensity: Intensity) -> list[Flag]:
-    """Means that differ though the units agree."""
-    if intensity.other_units or not abs(intensity.ratio - 1) > KEPT:
-        return []
-    text = f"The result's mean is {intensity.ratio:.3f} times the raw movie's: intensities are not kept."
-    return [Flag(code="intensity", text=text, value=abs(intensity.ratio - 1), limit=KEPT)]
+    """Means that differ, units that differ without need, and highlights that were cut off."""
+    flags = []
+    if intensity.other_units and not intensity.rescaled:
+        text = (
+            f"The result's mean is {intensity.ratio:.3f} times the raw movie's. Judged was {intensity.scale:.4g} x "
+            f"result {intensity.offset:+.4g}, the line that fits best."
+        )
+        flags.append(Flag(code="units", text=text, value=abs(intensity.ratio - 1), limit=KEPT))
+    elif not intensity.other_units and abs(intensity.ratio - 1) > KEPT:
+        text = f"The result's mean is {intensity.ratio:.3f} times the raw movie's: intensities are not kept."
+        flags.append(Flag(code="intensity", text=text, value=abs(intensity.ratio - 1), limit=KEPT))
+    if intensity.clipped > CLIPPED:
+        text = f"{_percent(intensity.clipped)} of the result's pixels have its highest value: highlights were cut off."
+        flags.append(Flag(code="clipped", text=text, value=intensity.clipped, limit=CLIPPED))
+    return flags
 
 
-def single_frame_flags(dispersion: float | None) -> list[Flag]:
-    """What one frame alone can tell: that hardly anything was done."""
-    if dispersion is None or dispersion >= UNTOUCHED:
+def single_frame_flags(dispersion: float | None, fine: float | None) -> list[Flag]:
+    """What one frame alone can tell: that hardly anything was done, neither to coarse sums nor to fine detail."""
+    if dispersion is None or fine is None or max(dispersion, fine) >= UNTOUCHED:
         return []
     text = f"What was taken away is {dispersion:.2f} of what noise would be: hardly anything was done."
     return [Flag(code="identity", text=text, value=dispersion, limit=UNTOUCHED)]

@@ -30,11 +30,17 @@ class Intensity:
         Mean of the result over the mean of the raw frames; NaN where these have none.
     scale, offset : float
         raw is about scale x result + offset; 1 and 0 where the units are the raw movie's.
+    rescaled : bool
+        The result is known to have other units on purpose: 0 to 1, or 8 bits.
+    clipped : float
+        Share of the result's pixels that have its highest value, more than the raw frames' share.
     """
 
     ratio: float
     scale: float = 1.0
     offset: float = 0.0
+    rescaled: bool = False
+    clipped: float = 0.0
 
     @property
     def other_units(self) -> bool:
@@ -42,8 +48,32 @@ class Intensity:
         return (self.scale, self.offset) != (1.0, 0.0)
 
 
-def match(clips: Sequence[Clip]) -> tuple[list[Clip], Intensity]:
-    """Compare means, and bring a result of other units to the raw movie's by a line through the means of blocks."""
+def match(clips: Sequence[Clip], rescaled: bool = False) -> tuple[list[Clip], Intensity]:
+    """Compare means, and bring a result of other units to the raw movie's by a line through the means of blocks.
+
+    `rescaled` says that it has other units on purpose.
+    """
+    clipped = _at_top([clip.result for clip in clips]) - _at_top([clip.raw for clip in clips])
+    lines, intensity = _matched(clips)
+    rescaled = rescaled or _from_0_to_1(clips)
+    return lines, replace(intensity, rescaled=rescaled, clipped=clipped)
+
+
+def _from_0_to_1(clips: Sequence[Clip]) -> bool:
+    """Whether the result was normalised, and the raw frames weren't."""
+    top, low = max(float(one.result.max()) for one in clips), min(float(one.result.min()) for one in clips)
+    return low >= 0 and 0.9 < top <= 1 and max(float(one.raw.max()) for one in clips) > 2
+
+
+def _at_top(stacks: Sequence[npt.NDArray[np.float32]]) -> float:
+    """Share of pixels with the highest value; 0 for a constant."""
+    top, low = max(float(one.max()) for one in stacks), min(float(one.min()) for one in stacks)
+    if top == low:
+        return 0.0
+    return float(sum(np.count_nonzero(one == top) for one in stacks) / sum(one.size for one in stacks))
+
+
+def _matched(clips: Sequence[Clip]) -> tuple[list[Clip], Intensity]:
     raw = float(np.mean([clip.raw.mean(dtype=np.float64) for clip in clips]))
     result = float(np.mean([clip.result.mean(dtype=np.float64) for clip in clips]))
     ratio = result / raw if raw else float("nan")

@@ -9,17 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from core.measures import flags as limits
+from core.measures.belonging import Belonging, belonging
 from core.measures.clips import Clip
-from core.measures.corrections import Removable, Share, removable
+from core.measures.corrections import Removable, Share, holds_its_look, removable
 from core.measures.cross_spectra import CrossSpectra, cross_spectra
 from core.measures.intensity import Intensity, match
+from core.measures.references import reference_fit
 from core.measures.residual import Residual, ResidualSpectrum, residual, residual_spectrum
+from core.measures.standing import Standing, standing
 from core.measures.temporal_response import TemporalResponse, temporal_response
 from core.measures.without_truth import Looks, look_measures
 from core.protocol.denoise_parts import Notice
 from core.protocol.score import Flag, Measure
 
 Frames = npt.NDArray[np.float32]
+
+# How many frames away looks may be, where those nearer went into the result.
+_DISTANCES = (7, 12, 20)
+_INSIDE = "The neighbours are in this result, so their noise can't judge it: judge by quietbeam thin and --reference."
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,14 @@ class Known:
     references : sequence of float32 (T, H, W), optional
         Independent noisy looks, in electrons at the raw frames' dose, one a clip; and by how much their noise
         variance is more than their mean.
+    rescaled : bool
+        The result has other units on purpose (0 to 1, 8 bits).
     """
 
     gain: bool = True
     references: Sequence[Frames] | None = None
     reference_excess: float = 1.0
+    rescaled: bool = False
 
 
 @dataclass
@@ -65,21 +75,27 @@ def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[],
     """
     known, check = known or Known(), check or (lambda: None)
     out = Judgement()
-    clips, intensity = match(clips)
+    clips, intensity = match(clips, known.rescaled)
     _tell_intensity(out, intensity)
     core = _core(clips, check)
     parts, spectrum = residual(clips), residual_spectrum(clips, core.near)
-    out.measures |= _error_measures(core.found) | _time_measures(core.response)
+    out.measures |= _error_measures(core.found, core.inside) | _time_measures(core.response)
     out.measures |= _residual_measures(parts, spectrum, known.gain)
     if core.drift is not None:
         caveat = "Translation of the whole picture only."
         out.measures["drift"] = Measure(value=core.drift, unit="px/frame", caveat=caveat)
-    looks = Looks.of(clips, core.found, spectrum, core.neighbours, known.references, known.reference_excess)
+    looks = Looks.of(clips, core.found, spectrum, core.apart, known.references, known.reference_excess)
     out.measures |= look_measures(looks, check)
+    if core.inside:
+        if known.references is None:
+            out.measures["upsnr"] = Measure(value=None, unit="dB", caveat=_INSIDE)
+        out.tell("neighbours-in-result", _INSIDE, "warning")
     out.flags += limits.intensity_flags(intensity) + core.flags()
     if core.found is None and known.gain:
-        out.flags += limits.single_frame_flags(parts.dispersion)
+        out.flags += limits.single_frame_flags(parts.dispersion, parts.fine)
     _tell_limits(out, clips, core, known)
+    if known.references is not None:
+        _tell_reference(out, clips, known.references)
     return out
 
 
@@ -109,10 +125,21 @@ class _Core:
     near: CrossSpectra | None
     found: Removable | None
     drift: float | None
+    belongs: Belonging
+    stands: Standing | None
+    apart: int
+    inside: bool
 
     def flags(self) -> list[Flag]:
-        noise = [] if self.found is None else limits.noise_flags(self.found)
-        return noise + limits.time_flags(self.response, self.drift)
+        noise = [] if self.found is None or self.inside else limits.noise_flags(self.found)
+        wrong = limits.belonging_flags(self.belongs)
+        if self.belongs.mismatch:
+            noise = []
+        elif self.belongs.added:
+            # Taking the result's additions away looks like putting back what was removed.
+            noise = [one for one in noise if one.code != "over-smoothed"]
+        time = limits.time_flags(self.response, self.drift) or limits.standing_flags(self.stands, self.drift)
+        return wrong + noise + time
 
 
 def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
@@ -124,10 +151,20 @@ def _core(clips: Sequence[Clip], check: Callable[[], None]) -> _Core:
     neighbours = surely or (drift is not None and limits.uses_neighbours(response))
     near = cross_spectra(clips, far=False)
     check()
-    spectra = (cross_spectra(clips, far=True) or near) if neighbours else near
-    check()
+    spectra, apart = (cross_spectra(clips, far=True) or near, _DISTANCES[0]) if neighbours else (near, 1)
+    inside = spectra is not None and holds_its_look(spectra)
+    if inside:
+        neighbours = surely = True
+        for apart in _DISTANCES:
+            far = cross_spectra(clips, far=True, distance=apart)
+            check()
+            if far is not None and not holds_its_look(far):
+                spectra, inside = far, False
+                break
     found = None if spectra is None else removable(spectra, frame_alone=not surely)
-    return _Core(response, neighbours, near, found, drift)
+    belongs, stands = belonging(clips), standing(clips) if drift is not None else None
+    check()
+    return _Core(response, neighbours, near, found, drift, belongs, stands, apart, inside)
 
 
 def _drift(clips: Sequence[Clip]) -> float | None:
@@ -140,7 +177,7 @@ def _tell_intensity(out: Judgement, intensity: Intensity) -> None:
     caveat = "Of the means; what lies in a part of the picture may still have changed."
     value = intensity.ratio if np.isfinite(intensity.ratio) else None
     out.measures["intensity_ratio"] = Measure(value=value, caveat=caveat)
-    if intensity.other_units:
+    if intensity.other_units and intensity.rescaled:
         text = (
             f"The result has other units than the raw movie. Judged was {intensity.scale:.4g} x result "
             f"{intensity.offset:+.4g}, the line that fits best."
@@ -170,14 +207,33 @@ def _tell_limits(out: Judgement, clips: Sequence[Clip], core: _Core, known: Know
         out.tell("gain-unknown", text)
 
 
+def _tell_reference(out: Judgement, clips: Sequence[Clip], references: Sequence[Frames]) -> None:
+    fit = reference_fit(clips, references)
+    if fit.wrong_dose:
+        text = (
+            f"The reference's mean is {fit.mean_ratio:.3f} of what --reference-fraction says: the fraction is wrong, "
+            "or the reference has other units. uPSNR is wrong by that."
+        )
+        out.tell("reference-dose", text, "warning")
+    if fit.dependent:
+        text = (
+            f"The reference shares noise with the raw movie (correlation {fit.shared:.2f}): it is not independent of "
+            "the result, and uPSNR is too good. Denoise one part of quietbeam thin, and give the other."
+        )
+        out.tell("reference-dependent", text, "warning")
+
+
 def _share(share: Share, caveat: str) -> Measure:
     return Measure(value=share.value, low=share.low, high=share.high, caveat=caveat)
 
 
-def _error_measures(found: Removable | None) -> dict[str, Measure]:
+def _error_measures(found: Removable | None, inside: bool) -> dict[str, Measure]:
     if found is None:
         none = Measure(value=None, caveat="Needs neighbouring frames of 32 px or more, whose noise is independent.")
         return dict.fromkeys(("removable_by_putting_back", "removable_by_smoothing", "own_noise"), none)
+    if inside:
+        none = Measure(value=None, caveat=_INSIDE)
+        return dict.fromkeys(("removable_by_putting_back", "removable_by_smoothing", "error_over_noise"), none)
     back = (
         "Share of the error that a linear filter would take off by adding back what was removed; 0 or less is good. "
         "Signal too weak to be had from one frame doesn't count."
@@ -185,8 +241,9 @@ def _error_measures(found: Removable | None) -> dict[str, Measure]:
     smooth = "Share of the error that linear smoothing would take off; 0 or less is good."
     own = "Share of a frame's own noise that is left, over all frequencies; 1 for the raw frame, not 0 for a good one."
     error = (
-        "Mean squared error against the neighbouring frames without their noise, over the raw frames' noise variance; "
-        "without what is coarser than about a hundred px. What changes between the frames counts as error."
+        "Mean squared error over the raw frames' noise variance, a ratio of variances: its root is the error in noise "
+        "levels (0.2 is 45 % of the noise). Against neighbouring frames, their noise taken off, and without what is "
+        "coarser than about a hundred px. What changes between the frames counts as error."
     )
     deviation = 2 * found.error_deviation
     noise = max(found.noise, 1e-300)
@@ -230,8 +287,8 @@ def _residual_measures(parts: Residual, spectrum: ResidualSpectrum | None, gain:
     out = {
         "dispersion": Measure(
             value=parts.dispersion if gain else None,
-            caveat="On sums over 8 x 8 px; about 1 is consistent, below noise was kept, above signal was lost or the "
-            "gain is wrong. Read noise adds to it."
+            caveat="On sums over 8 x 8 px; about 1 is consistent, below noise was kept, above signal was lost or "
+            "added, or the gain is wrong. Read noise, and sources that scatter more than counts do, add to it."
             if gain
             else "Needs a known gain.",
         ),
@@ -276,6 +333,7 @@ def _spectrum_measures(spectrum: ResidualSpectrum) -> dict[str, Measure]:
         "leakage_lattice": Measure(
             value=spectrum.at_spots,
             caveat="Power of the residual at the spots of the result's lattice over its surroundings: 1 is good, more "
-            "is lattice that was removed, less is noise that was kept there.",
+            "is lattice that was removed (or a movie that changed), less is noise that was kept there. Where "
+            "hardly any residual lies around the spots, traces make it large.",
         ),
     }

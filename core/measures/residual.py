@@ -50,6 +50,8 @@ class Residual:
         Correlation of the residuals of neighbouring frames, px by px; None for one frame.
     with_result, with_gradient : float
         Correlation of the residual with the result, and with the size of its gradient.
+    fine : float or None
+        Power of the residual over the raw frames', in second differences between px: near 0 if nothing was done.
     """
 
     dispersion: float | None
@@ -57,6 +59,7 @@ class Residual:
     in_time: float | None
     with_result: float
     with_gradient: float
+    fine: float | None = None
 
 
 def residual(clips: Sequence[Clip]) -> Residual:
@@ -66,6 +69,7 @@ def residual(clips: Sequence[Clip]) -> Residual:
     squares: Array = np.zeros((max(1, height // MAP_BLOCK), max(1, width // MAP_BLOCK)))
     expected = np.zeros_like(squares)
     own = beside = 0.0
+    fine_left = fine_raw = 0.0
     with_result, with_gradient = _Correlation(), _Correlation()
     for clip in clips:
         before = None
@@ -74,6 +78,9 @@ def residual(clips: Sequence[Clip]) -> Residual:
             r = raw.astype(np.float64) - f
             squares += _grid_sums(np.square(_sums(r, side)), squares.shape)
             expected += _grid_sums(_sums(f, side), squares.shape)
+            fine_left += float(np.square(np.diff(r, 2, axis=0)).sum() + np.square(np.diff(r, 2, axis=1)).sum())
+            y = raw.astype(np.float64)
+            fine_raw += float(np.square(np.diff(y, 2, axis=0)).sum() + np.square(np.diff(y, 2, axis=1)).sum())
             steps = np.gradient(f)
             with_result.add(r, f)
             with_gradient.add(r, np.hypot(*steps))
@@ -89,6 +96,7 @@ def residual(clips: Sequence[Clip]) -> Residual:
         in_time=beside / own if own > 0 else None,
         with_result=with_result.value,
         with_gradient=with_gradient.value,
+        fine=fine_left / fine_raw if fine_raw > 0 else None,
     )
 
 

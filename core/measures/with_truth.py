@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from core.measures.clips import Clip
 from core.measures.fidelity import clean_range, psnr, psnr_over_range, ssim, ssim_over_range
+from core.measures.intensity import match
 from core.protocol.score import Measure
 
 Frames = npt.NDArray[np.float32]
@@ -17,7 +18,12 @@ _LEAST_SIDE = 7
 
 
 def truth_measures(clips: Sequence[Clip], truths: Sequence[Frames]) -> dict[str, Measure]:
-    """PSNR and SSIM over the clean range of each stretch of frames, averaged over the frames; one truth a clip."""
+    """PSNR and SSIM over the clean range of each stretch of frames, averaged over the frames; one truth a clip.
+
+    A result of other units is brought to the raw movie's by the line that everything else is judged after, too.
+    """
+    clips, intensity = match(clips)
+    line = f" Of {intensity.scale:.4g} x result {intensity.offset:+.4g}." if intensity.other_units else ""
     pairs = [
         (clean, result)
         for clip, truth in zip(clips, truths, strict=True)
@@ -31,7 +37,7 @@ def truth_measures(clips: Sequence[Clip], truths: Sequence[Frames]) -> dict[str,
         "psnr": Measure(
             value=_mean([psnr_over_range(clean, result) for clean, result in finite]),
             unit="dB",
-            caveat="Over the clean frame's own range; one missing atom hardly shows in it.",
+            caveat="Over the clean frame's own range; one missing atom hardly shows in it." + line,
         )
     }
     # What is brighter than 1 would be clamped.
@@ -41,15 +47,15 @@ def truth_measures(clips: Sequence[Clip], truths: Sequence[Frames]) -> dict[str,
     out["psnr_published"] = Measure(
         value=_mean([psnr(clean / scale, result / scale) for clean, result in finite]),
         unit="dB",
-        caveat=f"{published} A constant image already scores 24 to 26 dB.",
+        caveat=f"{published} A constant image already scores 24 to 26 dB.{line}",
     )
     if min(finite[0][0].shape) >= _LEAST_SIDE:
         out["ssim_published"] = Measure(
-            value=_mean([ssim(clean / scale, result / scale) for clean, result in finite]), caveat=published
+            value=_mean([ssim(clean / scale, result / scale) for clean, result in finite]), caveat=published + line
         )
         out["ssim"] = Measure(
             value=_mean([ssim_over_range(clean, result) for clean, result in finite]),
-            caveat="With the clean frame's range; windows of 7 px.",
+            caveat="With the clean frame's range; windows of 7 px." + line,
         )
     return out
 

@@ -20,8 +20,6 @@ from core.protocol.score import Measure
 
 Frames = npt.NDArray[np.float32]
 
-# Frames that went into one another are no independent looks: then those so far away are.
-_FAR = 7
 # More pairs tell little more.
 _PAIRS = 24
 _CSS_FRAMES = 24
@@ -62,14 +60,14 @@ class Looks:
         clips: Sequence[Clip],
         found: Removable | None,
         spectrum: ResidualSpectrum | None,
-        neighbours: bool,
+        apart: int,
         references: Sequence[Frames] | None,
         reference_excess: float,
     ) -> Looks:
-        """Choose them: `neighbours` says that the result was made of the frames beside, too."""
+        """Choose them, `apart` frames away."""
         noise = None if found is None or not found.noise > 0 else found.noise
         white = spectrum is not None and abs(spectrum.noise_correlation) < _WHITE
-        return cls(clips, _FAR if neighbours else 1, noise, white, references, reference_excess)
+        return cls(clips, apart, noise, white, references, reference_excess)
 
     def pairs(self, apart: int) -> list[tuple[int, int, int]]:
         """At most 24 of (clip, frame, other frame), evenly spread, in both directions of time."""
