@@ -36,7 +36,8 @@ class Flag(Record):
     """Something that is wrong with a result.
 
     `code` is a stable word: ``identity``, ``over-fitted``, ``over-smoothed``, ``temporally-smeared``, ``intensity``,
-    ``units``, ``clipped``, ``structure-added``, ``mismatch``, ``repeated-frames``, ``not-finite``; `value` was measured and `limit` is where good results end.
+    ``units``, ``clipped``, ``structure-added``, ``mismatch``, ``repeated-frames``, ``not-finite``; `value` was measured
+    and `limit` is where good results end.
     """
 
     code: str
