@@ -92,6 +92,10 @@ def run_benchmark(request: BenchmarkRequest, context: RunContext) -> SimulateRes
 Make = Callable[[Callable[[], None]], int]
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 class _Remarks:
     """What is worth a word about the items that were made, collected from all threads."""
 
@@ -103,7 +107,7 @@ class _Remarks:
         """Look at an item."""
         drift, asked = (item.settings.get(key, 0.0) for key in ("drift_px", "asked_drift_px"))
         if drift < _CUT * asked:
-            self._cut.append(f"{item.name}: {drift:.2g} instead of {asked:.2g} px a frame")
+            self._cut.append(f"{item.name}: {drift:.3g} instead of {asked:.3g} px a frame")
         if item.settings["clipped"] > _CLIPPED:
             self._clipped.append((item.settings["clipped"], item.name))
 
@@ -111,12 +115,13 @@ class _Remarks:
         """Say it, once for all items."""
         told = []
         if self._cut:
-            text = f"The drift of {len(self._cut)} movies was cut, as only a margin is simulated around the frames"
+            movies = _counted(len(self._cut), "movie")
+            text = f"The drift of {movies} was cut, as only a margin is simulated around the frames"
             text = f"{text} ({min(self._cut)}). Fewer frames, a larger side or a smaller drift_px keep it whole."
             told.append(Notice(level="warning", code="drift-cut", text=text))
         if self._clipped:
             share, name = max(self._clipped)
-            text = f"In {len(self._clipped)} items px are cut off at the end of what the detector stores"
+            text = f"In {_counted(len(self._clipped), 'item')} px are cut off at the end of what the detector stores"
             text = f"{text} (up to {share:.0%}, {name}). Give a smaller dose, or other detectors."
             told.append(Notice(level="warning", code="clipped", text=text))
         return told

@@ -139,7 +139,7 @@ class MotionRecipe(Record):
     turning_share: Share = 0.2
     turning_deg: float = Field(default=2.0, ge=0, le=45)
     tilt_deg: float = Field(default=0.3, ge=0, le=10)
-    wander_nm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    wander_nm: float = Field(default=1.0, ge=0, le=100)
     beam: Share = 0.05
     dropped_share: Share = 0.1
     dropped: float = Field(default=0.1, ge=0, le=0.9)

@@ -5,6 +5,8 @@ Every error names the key, in the recipe's own units.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
@@ -76,8 +78,8 @@ def _check_lens(scene: SceneRecipe, recipe: SimulateRecipe, place: str) -> None:
         low, high = limits_of(scene.modality, key)
         outside = [value for value in bounds if not low <= value <= high]
         if outside:
-            what = f"{place}.lens.{key}: {outside[0]:g} can't be simulated."
-            raise SimulationError.about(what, f"Give {low:g} to {high:g}.")
+            what = f"{place}.lens.{key}: {outside[0]:g} {_unit(key)} can't be simulated."
+            raise SimulationError.about(what, f"Give {low:g} to {high:g} {_unit(key)}.")
     if scene.modality in ("HAADF", "ABF"):
         _check_detector_angles(scene, place)
     if scene.modality in _ATOMIC:
@@ -125,9 +127,13 @@ def _check_spread(scene: SceneRecipe, box: float, place: str) -> None:
     }
     if sum(lands.values()) > box / 2:
         key = max(lands, key=lambda one: lands[one])
-        what = f"{place}.lens.{key}: at {_farthest(getattr(lens, key) or (0.0, 0.0)):g} the lens spreads the image over"
+        what = f"{place}.lens.{key}: at {_farthest(getattr(lens, key)):g} {_unit(key)} the lens spreads the image over"
         what = f"{what} {0.2 * sum(lands.values()):.3g} nm, more than the field of {box / 10:.3g} nm."
         raise SimulationError.about(what, "Give a smaller range, or a larger field (side, pixel_nm).")
+
+
+def _unit(key: str) -> str:
+    return "kV" if key == "kilovolt" else key.rsplit("_", 1)[1].replace("um", "µm")
 
 
 def _spherical(scene: SceneRecipe) -> Bounds | None:
@@ -144,9 +150,9 @@ def _check_crystals(scene: SceneRecipe, recipe: SimulateRecipe, place: str) -> N
     try:
         palette = palette_for(scene, TRAINING)
     except SimulationError as error:
-        file = f" ({error.info.path})" if error.info.path else ""
-        advice = error.info.advice.replace("Choose occupancy", f"Write occupancy in {place}: occupancy")
-        raise SimulationError.about(f"{place}: {error.info.what}{file}", advice) from error
+        file = f" {Path(error.info.path).name}:" if error.info.path else ""
+        advice = error.info.advice.replace("Choose occupancy", f"Choose, in {place}, occupancy")
+        raise SimulationError.about(f"{place}:{file} {error.info.what}", advice) from error
     box = smallest_box(scene, recipe)
     grains = not scene.kinds or any("particle" in kind for kind in scene.kinds)
     for name in cifs:

@@ -41,6 +41,8 @@ def _explained(error: dict[str, Any]) -> str:
         return f"'{_without_end(place)}' is a range of two numbers: write [lowest, highest]"
     if kind == "missing":
         return f"missing key '{key}'"
+    if kind == "value_error":
+        return f"'{key or 'recipe'}': {error['msg'].removeprefix('Value error, ')}"
     return f"'{key or 'recipe'}' {_wrong(kind, given, context, error['msg'])}"
 
 
@@ -68,7 +70,7 @@ def _wrong(kind: str, given: Any, context: dict[str, Any], message: str) -> str:
         return f"is {given!r}, but may have only small letters, digits and hyphens"
     if kind in ("model_type", "dict_type"):
         return "must be a section of its own: [[scenes]], [scenes.lens], [motion] or [split]"
-    return f"can't be used: {message.removeprefix('Value error, ')}"
+    return f"is {given!r}: {message}"
 
 
 def _meant(place: Sequence[int | str]) -> str:
