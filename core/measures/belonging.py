@@ -35,7 +35,7 @@ _SURE, _SHARE = 6.0, 0.3
 _EMPTY = 0.05
 _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
-_LATE_SURE, _LATE_SHARE = 5.0, 0.01
+_LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.02, 0.97
 # Repeated frames are lost ones only if they are few: a picture that stands still repeats itself.
 _FEW = 0.25
 
@@ -87,7 +87,8 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     everywhere = slope < 1 - _SHARE and 1 - slope > _LATE_SURE * slope_deviation and part > _EVERYWHERE
     if everywhere or slope < -_SHARE / 2:
         mismatch = _how(clips)
-    elif late := _late(clips):
+    # A filter never has a slope below 1; a beam that grows alone makes later frames fit better.
+    elif slope < _LATE_SLOPE and 1 - slope > _LATE_SURE * slope_deviation and (late := _late(clips)):
         mismatch = late
     return Belonging(slope, () if mismatch else places, share, mismatch, _repeated(clips))
 
@@ -119,7 +120,7 @@ def _added(beyond: Array, power: Array) -> tuple[tuple[tuple[int, int], ...], fl
     sure = filled & (sums > _SURE * deviation) & (share > _SHARE)
     order = sorted(zip(*np.nonzero(sure), strict=True), key=lambda at: -share[at])
     places = tuple((int((y + 1) * _PLACE // 2), int((x + 1) * _PLACE // 2)) for y, x in order)
-    return places, float(share[sure].max()) if sure.any() else 0.0, float(sure.sum() / max(filled.sum(), 1))
+    return places, float(share[sure].max()) if sure.any() else 0.0, float((share > _SHARE).sum() / max(filled.sum(), 1))
 
 
 def _late(clips: Sequence[Clip]) -> str:

@@ -28,8 +28,8 @@ _MOVED = 0.1
 class Standing:
     """Standard errors that speak for results that agree at the same pixel (above 0) or along the drift (below).
 
-    `share` is that excess over the power of the result; `raw` are the standard errors of the raw frames, below 0 where
-    it is sure that the picture moves.
+    `share` is that excess, 1 if nothing agrees along the drift; `raw` are the standard errors of the raw frames, below
+    0 where it is sure that the picture moves.
     """
 
     surety: float
@@ -46,7 +46,6 @@ def standing(clips: Sequence[Clip]) -> Standing | None:
 def _at_lag(clips: Sequence[Clip], lag: int) -> Standing | None:
     result: list[float] = []
     raw: list[float] = []
-    power: list[float] = []
     for clip in clips:
         try:
             grid = WindowGrid.fitting(clip.raw.shape[1], clip.raw.shape[2], 0.5, _SIDE)
@@ -61,13 +60,15 @@ def _at_lag(clips: Sequence[Clip], lag: int) -> Standing | None:
             excess = 1 - _phase(grid, move)
             for frames, into in ((clip.result, result), (clip.raw, raw)):
                 first, second = grid.spectra(frames[frame], places), grid.spectra(frames[frame + lag], places)
-                into.append(float(((first.conj() * second).sum(axis=0) * excess).real.ravel() @ weights.ravel()))
-                if frames is clip.result:
-                    size = np.sqrt((np.abs(first) ** 2).sum(axis=0) * (np.abs(second) ** 2).sum(axis=0))
-                    power.append(float((size * weights).sum()))
-    if len(result) < _LEAST_PAIRS or not sum(power) > 0:
+                both = (first.conj() * second).sum(axis=0)
+                size = np.sqrt((np.abs(first) ** 2).sum(axis=0) * (np.abs(second) ** 2).sum(axis=0))
+                # Each pair counts alike, however far the picture goes between them.
+                most = float((size * np.abs(excess) * weights).sum())
+                if most > 0:
+                    into.append(float(((both * excess).real * weights).sum()) / most)
+    if min(len(result), len(raw)) < _LEAST_PAIRS:
         return None
-    return Standing(_surety(result), sum(result) / sum(power), _surety(raw))
+    return Standing(_surety(result), float(np.mean(result)), _surety(raw))
 
 
 def _phase(grid: WindowGrid, move: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
