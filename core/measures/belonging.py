@@ -35,7 +35,7 @@ _SURE, _SHARE = 6.0, 0.3
 _EMPTY = 0.05
 _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
-_LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.02, 0.97
+_LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.01, 0.995
 # Repeated frames are lost ones only if they are few: a picture that stands still repeats itself.
 _FEW = 0.25
 
