@@ -33,6 +33,8 @@ _LEAST_FRAMES = 6
 _SURE, _SHARE = 6.0, 0.3
 # Share of the result's power in an average place below which a place is empty.
 _EMPTY = 0.05
+# A wide blur leaves no detail to compare but what it does at the frame's border.
+_LEAST_DETAIL = 0.05
 _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
 _LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.01, 0.995
@@ -77,7 +79,9 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     beyond, power = np.stack(shown), np.stack(drawn)
     frames = len(beyond)
     total = float(power.sum())
-    if not total > 0:
+    whole = sum(float(np.square(one.result - one.result.mean(), dtype=np.float64).sum()) for one in clips)
+    covered = 4 if min(clips[0].raw.shape[1:]) > _PLACE else 1  # places overlap by half both ways
+    if not total > covered * _LEAST_DETAIL * whole:
         return Belonging(float("nan"), (), 0.0, "", _repeated(clips))
     slope = 1 - float(beyond.sum()) / total
     by_frame = beyond.sum(axis=(1, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from core.measures.clips import Clip
 from core.measures.judging import Known, flag, judge
@@ -143,3 +144,9 @@ def test_psnr_is_taken_after_the_line_of_the_units() -> None:
     assert plain.value is not None
     assert double.value == pytest.approx(plain.value, abs=3)
     assert "x result" in double.caveat
+
+
+def test_a_very_wide_blur_is_no_mismatch() -> None:
+    one = scene(dose=1.0)
+    result = gaussian_filter(one.raw, (0, 24, 24), mode="nearest")
+    assert not codes(one, result) & {"mismatch", "structure-added"}
