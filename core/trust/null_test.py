@@ -51,20 +51,22 @@ class NullTest:
 
 
 def null_test(subject: Subject, frames: int, seed: int) -> NullTest:
-    """Denoise about so many frames of matched noise, of each kind, and count what looks like an atom."""
+    """Denoise so many frames of matched noise, of each kind, and count what looks like an atom."""
     length = len(subject.electrons)
-    movies = max(1, round(frames / length))
+    # From the middle of each movie of noise, where a method that uses time sees all that it looks at.
+    looks = [min(length, frames - done) for done in range(0, frames, length)]
+    wanted = [range((length - count) // 2, (length - count) // 2 + count) for count in looks]
     began = time.monotonic()
     real = _counts(subject, subject.denoised)
     kinds = []
     for kind, expected in enumerate((_flat(subject), _shaded(subject))):
         found = []
-        for number in range(movies):
-            subject.progress("denoising noise", kind * movies + number, 2 * movies, began)
+        for number, which in enumerate(wanted):
+            subject.progress("denoising noise", kind * len(wanted) + number, 2 * len(wanted), began)
             rng = np.random.default_rng([seed, kind, number])
-            found.append(_counts(subject, subject.again(subject.noise_on(expected, rng))))
+            found.append(_counts(subject, subject.again(subject.noise_on(expected, rng), which)))
         kinds.append(_rates(np.concatenate(found)))
-    return NullTest(movies * length, _rates(real), kinds[0], kinds[1])
+    return NullTest(frames, _rates(real), kinds[0], kinds[1])
 
 
 def _flat(subject: Subject) -> np.ndarray:

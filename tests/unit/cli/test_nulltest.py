@@ -25,9 +25,10 @@ def test_a_method_is_tested_and_the_verdicts_are_told(quietbeam: Quietbeam, atom
     said = quietbeam("nulltest", atoms, "--model", "gaussian", *QUICK)
     assert said.code == 0
     assert "bright, sigma" in said.out
-    assert "in flat noise (6)" in said.out
-    assert "Good: other frames show" in said.out
-    assert "Of atoms put in with 1 of a typical one's strength" in said.out
+    assert "in flat noise (2)" in said.out
+    assert "of the drawn atoms' mean strength, other frames show" in said.out
+    assert "put in a vacant place with 1 of a typical one's strength" in said.out
+    assert "in time: " in said.out
     assert "Beware" in said.out
 
 

@@ -177,8 +177,9 @@ def test_verdicts_name_the_inventor_and_praise_the_honest() -> None:
         verdicts(one.atoms, null_test(one, 6, 0), would_it_come_back(one, 3, 4, 0), spike_in(one, 2, 0))
         for one in (good, bad)
     ]
-    assert said[0][0] == "Good: other frames show 100 % of the atoms that were drawn."
-    assert said[0][1].startswith("Good")
+    assert said[0][1] == "Good: of the drawn atoms' mean strength, other frames show 100 %."
+    assert said[0][0].startswith("Good")
     assert said[0][2].startswith("Good")
-    assert said[1][1].startswith("Not to be believed")
+    assert said[1][0].startswith("Not to be believed")
+    assert not any(one.startswith("Good") for one in said[1][:3])
     assert said[1][2].startswith("Drawn from its surroundings")
