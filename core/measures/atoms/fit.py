@@ -33,8 +33,8 @@ _KNOTS = 8.0
 _LEAST_KNOTS_PX = 12.0
 # It is over when what is left to go is foreseen to be this many widths.
 _STILL = 1e-3
-# Or this share of what noise allows.
-_NOISY = 0.03
+# Or this share of what known noise allows for a column, or the residual for a typical one.
+_NOISY, _TYPICALLY = 0.1, 0.03
 # The Hessian is made anew after a way of this many widths.
 _MOVED = 0.1
 # Places and logarithms of volumes that are only guessed (columns beyond the border) stay this near to the guess.
@@ -123,6 +123,7 @@ def fit_columns(
     held: npt.NDArray[np.bool_] | None = None,
     own_widths: bool = True,
     rounds: int = 40,
+    deviation: float = 0.0,
     check: Callable[[], None] | None = None,
 ) -> Fit:
     """Fit bright columns near `positions` jointly.
@@ -143,20 +144,31 @@ def fit_columns(
         Whether widths may differ between columns, as far as the noise allows to tell.
     rounds
         Most steps.
+    deviation
+        Standard deviation of the noise of a px, if known: columns are followed no further than it allows.
     check
         Called before each step; may raise to stop.
     """
     places = np.asarray(positions, float).reshape(-1, 2)
     still = np.zeros(len(places), dtype=np.bool_) if held is None else held
-    return _Problem(np.asarray(image, float), width, variance, own_widths, still).solve(places, rounds, check)
+    return _Problem(np.asarray(image, float), width, variance, own_widths, still, deviation).solve(
+        places, rounds, check
+    )
 
 
 class _Problem:
     """One image's normal equations."""
 
     def __init__(
-        self, image: Array, width: float, variance: Array | None, own_widths: bool, held: npt.NDArray[np.bool_]
+        self,
+        image: Array,
+        width: float,
+        variance: Array | None,
+        own_widths: bool,
+        held: npt.NDArray[np.bool_],
+        deviation: float,
     ) -> None:
+        self._deviation = deviation
         self._held = held
         self._start: _Guess | None = None
         self._image = image
@@ -197,14 +209,18 @@ class _Problem:
                 damping, fresh = max(damping, 1e-4) * 30, True
                 self._residual(guess)
                 continue
-            far = float(np.max(np.abs(trial.positions - guess.positions), initial=0.0))
+            ways = np.abs(trial.positions - guess.positions).max(axis=1, initial=0.0)
+            far = float(ways.max(initial=0.0))
             guess, residual, cost = trial, trial_residual, trial_cost
-            moved += far
+            # A faint column that noise leads astray is no reason to go on, nor to look at all the others again.
+            settled = ways < _NOISY * _place_errors(guess.volumes, guess.widths, self._deviation)
+            moved += float(ways[~settled].max(initial=0.0))
             fresh = moved > _MOVED * guess.width
             damping = max(damping / 10, 1e-9) if fresh else damping
             # Steps shrink by about the same factor: that foresees the way that is left.
             slow = min(far / before, 0.95)
-            if used > 3 and far * slow / (1 - slow) < max(_STILL * guess.width, _NOISY * self._error(guess, residual)):
+            enough = max(_STILL * guess.width, _TYPICALLY * self._error(guess, residual))
+            if used > 3 and np.all(settled | (ways * slow / (1 - slow) < enough)):
                 break
             before = max(far, 1e-300)
         return self._finished(guess, residual, noise, used)

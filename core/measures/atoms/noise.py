@@ -2,8 +2,8 @@
 
 A matched filter's answer to counting noise isn't Gaussian where electrons are few: three of them side by side look like
 a blob. The threshold comes from the tail of the sum of k_i n_i, n_i Poisson of mean L, by its cumulant function
-K(t) = L sum(exp(t k_i) - 1 - t k_i) and the saddlepoint approximation of Lugannani and Rice (Adv. Appl. Prob. 12, 1980),
-to first order: P = exp(K - t K') / (t sqrt(2 pi K'')) for the height K'(t). The chance is shared among the independent
+K(t) = L sum(exp(t k_i) - 1 - t k_i) and the saddlepoint approximation (Lugannani and Rice, Adv. Appl. Prob. 12, 1980):
+P = exp(K - t K') / (t sqrt(2 pi K'')) for the height K'(t). The chance is shared among the independent
 places of an image: a Gaussian field with the spectrum of a Laplacian of a Gaussian of scale s has 0.095 u exp(-u^2 / 2)
 maxima above u standard deviations in an area of s^2 (Adler, The Geometry of Random Fields, 1981).
 """
