@@ -39,6 +39,7 @@ _TRIFLE = 0.01
 # Rounds of a fit: fewer where columns are many, so that a large image takes seconds.
 _STEPS_OF_COLUMNS, _FEWEST_ROUNDS, _MOST_ROUNDS = 20000, 8, 40
 _MANY_MORE = 0.2
+_ABOUT_AS_MANY = 0.8
 # Around how many px the noise is averaged while no width is known.
 _GUESS_PX = 3.0
 # Finer sampling than so many px a width only costs time.
@@ -174,6 +175,7 @@ class _Coarse:
         width = search.width_px
         if width is None:
             width = blob_width(work, search.pixel_nm, noise_of(upright, search.noise, search.dark, _GUESS_PX).middle)
+            width = _clearest(work, upright, width, search)
         noise = noise_of(upright, search.noise, search.dark, width)
         factor = max(1, int(width / _FINE_ENOUGH))
         rows, cols = (length // factor for length in work.shape)
@@ -195,6 +197,22 @@ class _Coarse:
             widths=columns.widths * self.factor,
             errors=columns.errors * self.factor,
         )
+
+
+def _clearest(work: Array, upright: Array, width: float, search: Search) -> float:
+    """Of some widths, from the guess on, return that which shows most columns beyond the noise.
+
+    Noise hides the guess's finest scale first; too wide a filter joins neighbours. The guess stays where it shows about
+    as many, and where the noise isn't known.
+    """
+    shown = []
+    for one in (width, 2**0.5 * width, 2 * width):
+        noise = noise_of(upright, search.noise, search.dark, one)
+        if not noise.quantum:
+            return width
+        shown.append((len(find_peaks(work, one, one, noise.least(one, one))), one))
+    most = max(count for count, _ in shown)
+    return next(one for count, one in shown if count >= _ABOUT_AS_MANY * most)
 
 
 def _checked(image: npt.ArrayLike, search: Search) -> Array:
