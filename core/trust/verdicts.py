@@ -84,7 +84,8 @@ def _of_spikes(spikes: SpikeIn, atoms: Atoms) -> list[str]:
             f"one's strength, {100 * one.found:.0f} % were drawn (in {one.looks} looks){where}; "
             f"intensity {one.intensity_bias:+.0f}{error} %."
         )
-    if spikes.smear_frames is not None:
+    # Of atoms that were hardly drawn at all, nothing came too early or stayed too long: that is no praise.
+    if spikes.smear_frames is not None and max(one.found for one in spikes.recoveries) >= _LOST:
         lines.append(_of_time(spikes.smear_frames))
     return lines
 

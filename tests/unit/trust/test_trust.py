@@ -6,7 +6,7 @@ import pytest
 from core.denoising.context import QuietContext
 from core.simulation.spike_ins import Recording
 from core.trust.null_test import null_test, poisson_interval
-from core.trust.spike_in import spike_in
+from core.trust.spike_in import Recovery, SpikeIn, spike_in
 from core.trust.subject import LEAST, Subject, atoms_of, recording_of
 from core.trust.verdicts import verdicts
 from core.trust.would_it_come_back import erase, would_it_come_back
@@ -183,3 +183,13 @@ def test_verdicts_name_the_inventor_and_praise_the_honest() -> None:
     assert said[1][0].startswith("Not to be believed")
     assert not any(one.startswith("Good") for one in said[1][:3])
     assert said[1][2].startswith("Drawn from its surroundings")
+
+
+def test_atoms_that_were_wiped_out_earn_no_praise_for_their_timing() -> None:
+    one = subject_of(Made(smooth), height=20.0)
+    rest = (one.atoms, null_test(one, 2, 0), would_it_come_back(one, 1, 2, 0))
+    told = {}
+    for found in (0.0, 1.0):
+        recovery = Recovery(1.0, 2, 8, found, None, 100 * (found - 1), 1.0)
+        told[found] = any("in time" in line for line in verdicts(*rest, SpikeIn((recovery,), (0.0, 1.0), 1, 0.0)))
+    assert told == {0.0: False, 1.0: True}
