@@ -38,6 +38,7 @@ _LEAST_DETAIL = 0.05
 _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
 _LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.01, 0.995
+_TURNED_SURE, _TURNED_SHARE = 3.5, 0.1
 # Repeated frames are lost ones only if they are few: a picture that stands still repeats itself.
 _FEW = 0.25
 
@@ -91,8 +92,8 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     everywhere = slope < 1 - _SHARE and 1 - slope > _LATE_SURE * slope_deviation and part > _EVERYWHERE
     if everywhere or slope < -_SHARE / 2:
         mismatch = _how(clips)
-    # A filter never has a slope below 1; a beam that grows alone makes later frames fit better.
-    elif slope < _LATE_SLOPE and 1 - slope > _LATE_SURE * slope_deviation and (late := _late(clips)):
+    # A filter never has a slope below 1.
+    elif slope < _LATE_SLOPE and (late := _late(clips)):
         mismatch = late
     return Belonging(slope, () if mismatch else places, share, mismatch, _repeated(clips))
 
@@ -133,14 +134,32 @@ def _late(clips: Sequence[Clip]) -> str:
     for lag in _LAGS:
         gains, sizes = [], []
         for clip in clips:
-            raw, result = _detail(clip.raw), _detail(clip.result)
+            raw, result = _contrast(clip.raw), _detail(clip.result)
             for frame in range(max(0, -lag), clip.frames - max(0, lag)):
                 gains.append(float((result[frame] * (raw[frame + lag] - raw[frame])).sum()))
                 sizes.append(float((result[frame] * raw[frame + lag]).sum()))
         gain, surety = _sure(gains, sizes)
         if surety > _LATE_SURE and gain > max(best, _LATE_SHARE):
             best, found = gain, f"Its frames fit the raw frames {abs(lag)} {'later' if lag > 0 else 'earlier'} better."
-    return found
+    return _turned(clips) or found
+
+
+def _turned(clips: Sequence[Clip]) -> str:
+    """Whether frames in reverse order fit far better."""
+    gains, sizes = [], []
+    for clip in clips:
+        raw, result = _contrast(clip.raw), _detail(clip.result)
+        for frame, other in zip(range(clip.frames), range(clip.frames - 1, -1, -1), strict=True):
+            gains.append(float((result[frame] * (raw[other] - raw[frame])).sum()))
+            sizes.append(float((result[frame] * raw[other]).sum()))
+    gain, surety = _sure(gains, sizes)
+    return "Its frames are in reverse order." if surety > _TURNED_SURE and gain > _TURNED_SHARE else ""
+
+
+def _contrast(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The detail of each frame over its mean: a beam that grows makes no later frame fit better."""
+    means = frames.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(_detail(frames) / np.where(means > 0, means, 1), dtype=np.float32)
 
 
 def _sure(gains: Sequence[float], sizes: Sequence[float]) -> tuple[float, float]:

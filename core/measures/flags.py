@@ -23,7 +23,7 @@ NEIGHBOURS, _NEIGHBOURS_SURE = 0.1, 4.0
 # Standard errors that speak for averaging in place, and the least drift for which that matters, px a frame.
 IN_PLACE, LEAST_DRIFT = 3.0, 0.15
 # Standard errors, and share of the result's power, by which results stand still while the raw picture moves for sure.
-_STANDING, _STANDING_SHARE, _MOVING = 4.0, 0.02, -2.5
+_STANDING, _STANDING_SHARE, _MOVING = 4.0, 0.02, -1.5
 # Share of a result's pixels at its highest value.
 CLIPPED = 0.01
 # Dispersion of a single frame below which hardly anything was taken away.

@@ -33,7 +33,7 @@ class Intensity:
     rescaled : bool
         The result is known to have other units on purpose: 0 to 1, or 8 bits.
     clipped : float
-        Share of the result's pixels that have its highest value, more than the raw frames' share.
+        Share of the result's pixels that have its highest value, where the raw frames are brighter.
     """
 
     ratio: float
@@ -53,10 +53,9 @@ def match(clips: Sequence[Clip], rescaled: bool = False) -> tuple[list[Clip], In
 
     `rescaled` says that it has other units on purpose.
     """
-    clipped = _at_top([clip.result for clip in clips]) - _at_top([clip.raw for clip in clips])
     lines, intensity = _matched(clips)
     rescaled = rescaled or _from_0_to_1(clips)
-    return lines, replace(intensity, rescaled=rescaled, clipped=clipped)
+    return lines, replace(intensity, rescaled=rescaled, clipped=_clipped(lines))
 
 
 def _from_0_to_1(clips: Sequence[Clip]) -> bool:
@@ -65,12 +64,16 @@ def _from_0_to_1(clips: Sequence[Clip]) -> bool:
     return low >= 0 and 0.9 < top <= 1 and max(float(one.raw.max()) for one in clips) > 2
 
 
-def _at_top(stacks: Sequence[npt.NDArray[np.float32]]) -> float:
-    """Share of pixels with the highest value; 0 for a constant."""
-    top, low = max(float(one.max()) for one in stacks), min(float(one.min()) for one in stacks)
-    if top == low:
+def _clipped(clips: Sequence[Clip]) -> float:
+    """Share of pixels with the highest value, if the raw frames are brighter there; 0 for a constant."""
+    top, low = max(float(one.result.max()) for one in clips), min(float(one.result.min()) for one in clips)
+    cut = [one.result == np.float32(top) for one in clips]
+    count = sum(int(np.count_nonzero(one)) for one in cut)
+    if top == low or not count:
         return 0.0
-    return float(sum(np.count_nonzero(one == top) for one in stacks) / sum(one.size for one in stacks))
+    raw = sum(float(clip.raw[one].sum(dtype=np.float64)) for clip, one in zip(clips, cut, strict=True)) / count
+    # An even background may well be the brightest there is.
+    return count / sum(one.size for one in cut) if raw > top + KEPT * abs(top) else 0.0
 
 
 def _matched(clips: Sequence[Clip]) -> tuple[list[Clip], Intensity]:

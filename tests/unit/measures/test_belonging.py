@@ -150,3 +150,20 @@ def test_a_very_wide_blur_is_no_mismatch() -> None:
     one = scene(dose=1.0)
     result = gaussian_filter(one.raw, (0, 24, 24), mode="nearest")
     assert not codes(one, result) & {"mismatch", "structure-added"}
+
+
+def test_frames_in_reverse_order_are_a_mismatch_however_unevenly_the_picture_drifts() -> None:
+    one = scene(dose=6.0, step=1.0, frames=12, seed=2)
+    order = np.array([0, 2, 3, 3, 4, 4, 7, 7, 8, 8, 9, 11])
+    raw = np.random.default_rng(3).poisson(one.clean[order]).astype(np.float32)
+    uneven = Scene(raw, one.clean[order], one.shifts[order])
+    assert "mismatch" in codes(uneven, uneven.clean[::-1])
+    assert codes(uneven, uneven.clean) == set()
+
+
+def test_an_even_background_at_the_top_is_not_clipped() -> None:
+    one = scene(dose=20.0)
+    top = np.float32(np.percentile(one.clean, 80))
+    clean = np.minimum(one.clean, top)
+    raw = np.random.default_rng(5).poisson(clean).astype(np.float32)
+    assert "clipped" not in codes(Scene(raw, clean, one.shifts), clean)
