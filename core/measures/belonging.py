@@ -26,7 +26,7 @@ from core.measures.clips import Clip
 
 Array = npt.NDArray[np.float64]
 
-_PLACE = 32
+_PLACE = 16
 _DETAIL_SIGMA = 8.0
 _LEAST_FRAMES = 6
 # Standard errors, and share of a place's own power, by which a result draws more than its movie shows.
@@ -38,7 +38,9 @@ _LEAST_DETAIL = 0.05
 _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
 _LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.01, 0.995
-_TURNED_SURE, _TURNED_SHARE = 3.5, 0.1
+_TURNED_SURE, _TURNED_SHARE, _TURNED_SLOPE = 3.5, 0.2, 0.85
+# Which frame is shown can be told only of a picture that goes at least so far, px.
+_LEAST_WAY = 1.0
 # Repeated frames are lost ones only if they are few: a picture that stands still repeats itself.
 _FEW = 0.25
 
@@ -93,7 +95,7 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     if everywhere or slope < -_SHARE / 2:
         mismatch = _how(clips)
     # A filter never has a slope below 1.
-    elif slope < _LATE_SLOPE and (late := _late(clips)):
+    elif slope < _LATE_SLOPE and _moves(clips) and (late := _late(clips, slope)):
         mismatch = late
     return Belonging(slope, () if mismatch else places, share, mismatch, _repeated(clips))
 
@@ -103,7 +105,7 @@ def _detail(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _place_sums(values: npt.NDArray[np.float32]) -> Array:
-    """Sums over places of 32 x 32 px that overlap by half."""
+    """Sums over places of 16 x 16 px that overlap by half."""
     side = min(_PLACE, *values.shape)
     step = max(1, side // 2)
     means = uniform_filter(values.astype(np.float64), side, mode="constant")
@@ -128,7 +130,11 @@ def _added(beyond: Array, power: Array) -> tuple[tuple[tuple[int, int], ...], fl
     return places, float(share[sure].max()) if sure.any() else 0.0, float((share > _SHARE).sum() / max(filled.sum(), 1))
 
 
-def _late(clips: Sequence[Clip]) -> str:
+def _moves(clips: Sequence[Clip]) -> bool:
+    return max(float(np.ptp(clip.shifts, axis=0).max()) for clip in clips) >= _LEAST_WAY
+
+
+def _late(clips: Sequence[Clip], slope: float) -> str:
     """Whether the results fit another frame, or a place some px away, better than their own, for sure."""
     best, found = 0.0, ""
     for lag in _LAGS:
@@ -141,7 +147,7 @@ def _late(clips: Sequence[Clip]) -> str:
         gain, surety = _sure(gains, sizes)
         if surety > _LATE_SURE and gain > max(best, _LATE_SHARE):
             best, found = gain, f"Its frames fit the raw frames {abs(lag)} {'later' if lag > 0 else 'earlier'} better."
-    return _turned(clips) or found
+    return (_turned(clips) if slope < _TURNED_SLOPE else "") or found
 
 
 def _turned(clips: Sequence[Clip]) -> str:
