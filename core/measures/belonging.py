@@ -26,7 +26,7 @@ from core.measures.clips import Clip
 
 Array = npt.NDArray[np.float64]
 
-_PLACE = 16
+_PLACE = 32
 _DETAIL_SIGMA = 8.0
 _LEAST_FRAMES = 6
 # Standard errors, and share of a place's own power, by which a result draws more than its movie shows.
@@ -105,7 +105,7 @@ def _detail(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _place_sums(values: npt.NDArray[np.float32]) -> Array:
-    """Sums over places of 16 x 16 px that overlap by half."""
+    """Sums over places of 32 x 32 px that overlap by half."""
     side = min(_PLACE, *values.shape)
     step = max(1, side // 2)
     means = uniform_filter(values.astype(np.float64), side, mode="constant")
