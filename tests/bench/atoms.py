@@ -1,4 +1,4 @@
-"""How well columns are found and fitted: python -m tests.bench.atoms [clean|noisy|nothing]
+"""How well columns are found and fitted: python -m tests.bench.atoms [clean] [noisy] [nothing]
 
 Clean: noise-free dark-field images of the fast column model (core.simulation.stem), with a surface across them, over px
 sizes; distance from the true columns in pm. Noisy: development items (HAADF, HRTEM; never the benchmark), a part of 192
@@ -31,6 +31,7 @@ from core.simulation.specimens import Specimen
 from core.simulation.stem import stem_columns, stem_image
 from core.simulation.stem_optics import StemOptics
 from core.simulation.truth import Columns
+from tests.bench.report import arguments, report
 
 Array = npt.NDArray[np.float64]
 
@@ -68,12 +69,14 @@ def scene(name: str, zone: tuple[int, int, int], pixel: float) -> tuple[Array, C
     return stem_image(specimen, pixel, size, optics).astype(np.float64), stem_columns(specimen, pixel, size, optics)
 
 
-def clean() -> None:
+def clean(
+    crystals: tuple[tuple[str, tuple[int, int, int]], ...], pixels: tuple[float, ...]
+) -> dict[str, float | int | str]:
     """Distances from the truth without noise."""
     say(f"{'crystal':<14}{'px (A)':>8}{'true':>6}{'found':>6}{'median pm':>11}{'worst pm':>10}{'s':>6}")
     worst, medians = [], []
-    for name, zone in CRYSTALS:
-        for pixel in PIXELS:
+    for name, zone in crystals:
+        for pixel in pixels:
             image, true = scene(name, zone, pixel)
             began = time.process_time()
             found = locate_columns(image, Search(pixel_nm=pixel / 10)).columns
@@ -89,7 +92,11 @@ def clean() -> None:
             label = f"{name} {''.join(map(str, zone))}"
             row = f"{label:<14}{pixel:>8}{len(true):>6}{len(found):>6}{np.median(far):>11.3f}{far.max():>10.3f}"
             say(f"{row}{took:>6.1f}")
-    say(f"worst of all {max(worst):.3f} pm; of medians {np.median(medians):.3f}; of worsts {np.median(worst):.3f}")
+    return {
+        "columns without noise: worst of all, pm": float(max(worst)),
+        "columns without noise: median of medians, pm": float(np.median(medians)),
+        "columns without noise: median of worsts, pm": float(np.median(worst)),
+    }
 
 
 def noisy() -> None:
@@ -199,11 +206,24 @@ def say(line: str, end: str = "\n") -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["clean", "noisy", "nothing"]
+def main() -> None:
+    """Measure what is asked for, all of it by default."""
+    parser = arguments(__doc__)
+    parser.add_argument("wanted", nargs="*", metavar="clean|noisy|nothing")
+    options = parser.parse_args()
+    if options.quick:
+        report(clean(CRYSTALS[:1], PIXELS[-1:]))
+        return
+    wanted = options.wanted or ["clean", "noisy", "nothing"]
+    figures: dict[str, float | int | str] = {}
     if "clean" in wanted:
-        clean()
+        figures |= clean(CRYSTALS, PIXELS)
     if "noisy" in wanted:
         noisy()
     if "nothing" in wanted:
         nothing()
+    report(figures)
+
+
+if __name__ == "__main__":
+    main()
