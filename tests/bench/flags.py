@@ -261,6 +261,7 @@ def tell(every: Sequence[Row]) -> None:
             else f"own {sum(kind in row.flags for row in rows)}, "
         )
         figures[f"{kind}: {name}"] = f"{own}any {some} of {len(rows)} ({named or 'no flag'})"
+        figures[f"{kind}: {name}, flagged %"] = 100.0 * some / len(rows)
     report(figures)
 
 
