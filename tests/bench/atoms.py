@@ -1,16 +1,20 @@
-"""How well columns are found and fitted: python -m tests.bench.atoms [clean] [noisy] [nothing]
+"""How well columns are found and fitted: python -m tests.bench.atoms [clean] [noisy] [nothing] [--rows FILE]
 
 Clean: noise-free dark-field images of the fast column model (core.simulation.stem), with a surface across them, over px
 sizes; distance from the true columns in pm. Noisy: development items (HAADF, HRTEM; never the benchmark), a part of 192
 px, as counts at 0.5 to 20 electrons a px, raw and denoised: precision, recall and F1 within 50 pm; positions (common
 shift, spread) in pm and intensities in percent. Truth is what is found in the clean part with the same search (whose
 recall of the true columns is told): in HRTEM a column's image may lie beside it. Nothing: pure counting noise.
+--rows keeps the rows of "noisy" in a file, lines of JSON, and goes on where it ended.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -99,43 +103,108 @@ def clean(
     }
 
 
-def noisy() -> None:
+def noisy(path: Path | None) -> dict[str, float | int | str]:
     """Precision, recall, F1, positions and intensities over doses."""
     methods = denoisers()
+    lines = path.read_text().splitlines() if path is not None and path.exists() else []
+    rows = [NoisyRow(**json.loads(line)) for line in lines]
     for seed in SEEDS:
-        item = development_item(seed, "image")
-        image = part_of(item)
-        if image is None:
-            say(f"{item.name}: no columns in a part of {_PART} px")
+        missing = {(dose, name) for dose in DOSES for name in methods}
+        missing -= {(row.dose, row.method) for row in rows if row.seed == seed}
+        scene = _to_be_seen(seed) if missing else None
+        if scene is None:
             continue
-        clean, columns = image
-        signs = (False,) if item.modality == "HAADF" else (False, True)
-        for_true = [_judged(clean, item.pixel_nm, dark) for dark in signs]
-        recalls = [match(columns, one.positions, 0.05 / item.pixel_nm).f1 for one in for_true]
-        dark = recalls[-1] > recalls[0]
-        true = for_true[int(dark)]
-        say(
-            f"{item.name}, {item.kind}, {item.pixel_nm * 1000:.1f} pm a px: {len(columns)} columns, {len(true)} "
-            f"{'dark' if dark else 'bright'} ones to be seen (F1 {max(recalls):.2f})"
-        )
-        say(f"  {'e/px':>5} {'method':<16}{'prec.':>6}{'recall':>7}{'F1':>6}{'shift pm':>10}{'spread':>8}", end="")
-        say(f"{'int. %':>8}{'spread':>8}{'s':>6}")
+        item, clean, dark, true = scene
         for dose in DOSES:
             counts = np.random.default_rng(seed).poisson(clean * dose / clean.mean()).astype(np.float32)
             for name, method in methods.items():
+                if (dose, name) not in missing:
+                    continue
                 result = denoise_array(method, counts[None], item.pixel_nm)[0] if method else counts
                 began = time.process_time()
                 found = _judged(result, item.pixel_nm, dark)
                 took = time.process_time() - began
-                scale = clean.mean() / dose
-                say(f"  {dose:>5} {name:<16}{_row(true, found, scale, clean.shape, item.pixel_nm)}{took:>6.1f}")
+                figures = _figures(true, found, clean.mean() / dose, clean.shape, item.pixel_nm)
+                row = NoisyRow(seed, item.name, item.modality, dose, name, took, **figures)
+                rows.append(row)
+                if path is not None:
+                    with path.open("a") as file:
+                        file.write(json.dumps(asdict(row)) + "\n")
+                say(row.line)
+    return _means(rows)
+
+
+@dataclass(frozen=True)
+class NoisyRow:
+    """Columns found by one method in one noisy image, against those of the clean one; without pairs there is no pm."""
+
+    seed: int
+    item: str
+    modality: str
+    dose: float
+    method: str
+    seconds: float
+    precision: float
+    recall: float
+    f1: float
+    shift_pm: float | None = None
+    spread_pm: float | None = None
+    intensity_bias: float | None = None
+    intensity_spread: float | None = None
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        head = f"  {self.dose:>5} {self.method:<16}{self.precision:>6.2f}{self.recall:>7.2f}{self.f1:>6.2f}"
+        if self.shift_pm is None:
+            return head + f"{'-':>10}{'-':>8}{'-':>8}{'-':>8}{self.seconds:>6.1f}"
+        away = f"{self.shift_pm:>10.1f}{self.spread_pm:>8.1f}{self.intensity_bias:>+8.0f}{self.intensity_spread:>8.0f}"
+        return head + away + f"{self.seconds:>6.1f}"
+
+
+def _to_be_seen(seed: int) -> tuple[Item, Array, bool, FittedColumns] | None:
+    """An item, its part with columns, whether these are dark, and those that the search finds without noise."""
+    item = development_item(seed, "image")
+    image = part_of(item)
+    if image is None:
+        say(f"{item.name}: no columns in a part of {_PART} px")
+        return None
+    clean, columns = image
+    signs = (False,) if item.modality == "HAADF" else (False, True)
+    for_true = [_judged(clean, item.pixel_nm, dark) for dark in signs]
+    recalls = [match(columns, one.positions, 0.05 / item.pixel_nm).f1 for one in for_true]
+    dark = recalls[-1] > recalls[0]
+    true = for_true[int(dark)]
+    say(
+        f"{item.name}, {item.kind}, {item.pixel_nm * 1000:.1f} pm a px: {len(columns)} columns, {len(true)} "
+        f"{'dark' if dark else 'bright'} ones to be seen (F1 {max(recalls):.2f})"
+    )
+    say(f"  {'e/px':>5} {'method':<16}{'prec.':>6}{'recall':>7}{'F1':>6}{'shift pm':>10}{'spread':>8}", end="")
+    say(f"{'int. %':>8}{'spread':>8}{'s':>6}")
+    return item, clean, dark, true
+
+
+def _means(rows: list[NoisyRow]) -> dict[str, float | int | str]:
+    """F1 and spread in pm of each method and dose, means over items."""
+    out: dict[str, float | int | str] = {"items with noise": len({row.seed for row in rows})}
+    for dose in DOSES:
+        for method in dict.fromkeys(row.method for row in rows):
+            here = [row for row in rows if (row.dose, row.method) == (dose, method)]
+            spreads = [row.spread_pm for row in here if row.spread_pm is not None]
+            if here:
+                out[f"{method}, {dose:g} e/px, F1"] = float(np.mean([row.f1 for row in here]))
+            if spreads:
+                out[f"{method}, {dose:g} e/px, spread pm"] = float(np.mean(spreads))
+    return out
 
 
 def _judged(image: Array, pixel_nm: float, dark: bool) -> FittedColumns:
     return locate_columns(image, Search(pixel_nm=pixel_nm, dark=dark)).columns
 
 
-def _row(true: FittedColumns, found: FittedColumns, scale: float, shape: tuple[int, int], pixel_nm: float) -> str:
+def _figures(
+    true: FittedColumns, found: FittedColumns, scale: float, shape: tuple[int, int], pixel_nm: float
+) -> dict[str, float]:
     """Figures of columns that lie well inside."""
     margin = 0.15 / pixel_nm
     inner = [
@@ -150,16 +219,18 @@ def _row(true: FittedColumns, found: FittedColumns, scale: float, shape: tuple[i
     )
     recall, precision = len(seen.true) / max(1, len(inner[0])), len(drawn.found) / max(1, len(inner[1]))
     f1 = 2 * recall * precision / (recall + precision) if recall + precision else 0.0
-    row = f"{precision:>6.2f}{recall:>7.2f}{f1:>6.2f}"
+    out = {"precision": precision, "recall": recall, "f1": f1}
     figures = quantities(
         inner[0].positions, inner[3].positions, seen, pixel_nm, inner[0].volumes, inner[3].volumes * scale
     )
     if figures is None or figures.intensity_bias is None or figures.intensity_spread is None:
-        return row + f"{'-':>10}{'-':>8}{'-':>8}{'-':>8}"
-    shift = float(np.hypot(*figures.bias_pm))
-    return (
-        row + f"{shift:>10.1f}{figures.spread_pm:>8.1f}{figures.intensity_bias:>+8.0f}{figures.intensity_spread:>8.0f}"
-    )
+        return out
+    return out | {
+        "shift_pm": float(np.hypot(*figures.bias_pm)),
+        "spread_pm": figures.spread_pm,
+        "intensity_bias": figures.intensity_bias,
+        "intensity_spread": figures.intensity_spread,
+    }
 
 
 def denoisers() -> dict[str, Denoiser | None]:
@@ -210,6 +281,7 @@ def main() -> None:
     """Measure what is asked for, all of it by default."""
     parser = arguments(__doc__)
     parser.add_argument("wanted", nargs="*", metavar="clean|noisy|nothing")
+    parser.add_argument("--rows", type=Path, help="lines of JSON: kept as they come, and not measured again")
     options = parser.parse_args()
     if options.quick:
         report(clean(CRYSTALS[:1], PIXELS[-1:]))
@@ -219,7 +291,7 @@ def main() -> None:
     if "clean" in wanted:
         figures |= clean(CRYSTALS, PIXELS)
     if "noisy" in wanted:
-        noisy()
+        figures |= noisy(options.rows)
     if "nothing" in wanted:
         nothing()
     report(figures)

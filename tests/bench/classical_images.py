@@ -1,72 +1,87 @@
-"""The filters on the simulated benchmark's images: PSNR over the clean range, for each modality.
+"""The filters and the built-in network on the simulated benchmark's images, by modality, with and without lattice.
 
     python -m tests.bench.classical_images [--seeds 0:40] [--methods gaussian wiener ...] [--development]
+                                           [--middle PX] [--rows FILE] [--table]
 
 Nothing is tuned on the benchmark: the filters tune themselves on each noisy image. --development takes the images drawn
-from the training lists (seeds from 1000 on). With --quick a part of one of those.
+from the training lists (seeds from 1000 on). --middle judges the middle of so many px a side, which is all that methods
+are then given. --rows keeps each row in a file, goes on where it ended, and --table prints that file's table for the
+manual. With --quick a part of one development image.
 """
 
 from __future__ import annotations
 
-import sys
-import time
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
-from core.denoising.arrays import denoise_array
-from core.denoising.methods.classical import CLASSICAL
+from core.denoising.arrays import ArrayMovie, denoise_array
+from core.denoising.context import QuietContext
+from core.denoising.devices import pick_device
+from core.denoising.methods.registry import find_method
 from core.denoising.tuning import middle
-from core.measures.fidelity import psnr_over_range
-from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, VERSION, benchmark_item, development_item
+from core.models import ModelStore
+from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SIDES, benchmark_item, development_item
 from core.simulation.item import Item
+from tests.bench.benchmark_rows import (
+    NOISY,
+    Row,
+    Rows,
+    add_options,
+    figures_of,
+    methods_there_are,
+    print_table,
+    row_of,
+    timed,
+)
+from tests.bench.flags import cleaned
 from tests.bench.report import arguments, report
 
-FRAME_BY_FRAME = ("gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter")
+FRAME_BY_FRAME = ("gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter", "lattice-general")
 _QUICK_SIDE = 128
 
 
-def scores(item: Item, methods: tuple[str, ...], side: int | None) -> dict[str, float]:
-    """Return PSNR (dB) of the noisy image and of each method's result."""
-    clean = middle(item.clean, side or item.clean.shape[-1])
-    noisy = ((item.noisy.astype(np.float64) - item.offset) / item.gain).astype(np.float32)
-    noisy = middle(noisy, side or noisy.shape[-1])
-    found = {"noisy": psnr_over_range(clean, noisy)}
-    for name in methods:
-        started = time.process_time()
-        result = denoise_array(CLASSICAL[name].make(), noisy, item.pixel_nm)
-        found[name] = psnr_over_range(clean, result)
-        found[f"{name} CPU-s"] = time.process_time() - started
-    return found
+def measured(item: Item, method: str, noisy: np.ndarray, clean: np.ndarray) -> Row:
+    """Let a method tune itself on an image (1, H, W) in electrons, and judge it."""
+    if method == NOISY:
+        return row_of(item, method, clean, noisy)
+    denoiser = find_method(method, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    movie = ArrayMovie(noisy, item.pixel_nm)
+    state, tuning = timed(lambda: denoiser.prepare(movie, QuietContext()))
+    result, seconds = timed(lambda: denoise_array(denoiser, noisy, item.pixel_nm, state=state))
+    return row_of(item, method, clean, result, tuning_s=tuning, frame_s=seconds, chosen=state.parameters)
 
 
 def main() -> None:
-    """Print a row an image, and the means of each modality as one line of JSON too."""
+    """Print a row an image and method, and the means of each group as one line of JSON too."""
     parser = arguments(__doc__)
     parser.add_argument("--seeds", default="0:40", help="first and behind the last")
-    parser.add_argument("--methods", nargs="+", choices=sorted(CLASSICAL), default=list(FRAME_BY_FRAME))
+    parser.add_argument("--methods", nargs="+", choices=sorted(methods_there_are()), default=list(FRAME_BY_FRAME))
     parser.add_argument("--development", action="store_true")
+    parser.add_argument("--middle", type=int, default=SIDES["image"], metavar="PX")
+    add_options(parser)
     options = parser.parse_args()
     first, last = (int(part) for part in options.seeds.split(":"))
-    seeds, methods = range(first, last), tuple(options.methods)
+    seeds, methods, side = range(first, last), (NOISY, *options.methods), options.middle
+    draw = development_item if options.development or options.quick else benchmark_item
     if options.quick:
-        seeds, methods = range(FIRST_DEVELOPMENT_SEED, FIRST_DEVELOPMENT_SEED + 1), ("gaussian", "wiener")
-    rows: dict[str, list[dict[str, float]]] = {}
-    for seed in seeds:
-        item = (
-            development_item(seed, "image") if options.quick or options.development else benchmark_item(seed, "image")
-        )
-        found = scores(item, methods, _QUICK_SIDE if options.quick else None)
-        for group in (item.modality, "all", "counts" if item.counts else "cameras"):
-            rows.setdefault(group, []).append(found)
-        told = "  ".join(f"{name} {found[name]:.2f}" for name in ("noisy", *methods))
-        sys.stdout.write(f"{item.name:<18}{item.kind:<20}{item.dose:6.2f} e/px  {told}\n")
-        sys.stdout.flush()
-    figures: dict[str, float | int | str] = {"benchmark version": VERSION}
-    for group, members in sorted(rows.items()):
-        figures[f"images, {group}"] = len(members)
-        for name in members[0]:
-            figures[f"{name}, {group}"] = float(np.mean([found[name] for found in members]))
-    report(figures)
+        seeds, methods = range(FIRST_DEVELOPMENT_SEED, FIRST_DEVELOPMENT_SEED + 1), (NOISY, "gaussian", "wiener")
+        side = _QUICK_SIDE
+    rows = Rows(options.rows)
+    for seed in () if options.table else seeds:
+        missing = rows.missing(seed, methods, side, 1)
+        if not missing:
+            continue
+        item = draw(seed, "image")
+        with tempfile.TemporaryDirectory() as folder:
+            noisy = middle(cleaned(item, Path(folder)), side)
+        clean = middle(item.clean, side)
+        for method in missing:
+            rows.add(measured(item, method, noisy, clean))
+    if options.table:
+        print_table(rows.rows)
+    report(figures_of(rows.rows))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
 """The classical methods over time, tuned blindly and with the drift estimated, beside rows that know the truth.
 
     python -m tests.bench.classical_movies [IMAGE.tif] [--doses 0.5 5] [--drift 0.31 0.14] [--frames 64]
-                                           [--methods low-rank ...] [--benchmark 0:8] [--pictures DIR]
+                                           [--methods low-rank ...] [--pictures DIR]
+    python -m tests.bench.classical_movies --benchmark 0:40 [--methods ...] [--every N] [--rows FILE] [--table]
 
 A window of 256 x 256 px that drifts over a clean image (0.34 px a frame; without an image: the first of
 ../shared/data/clean, resized by 0.785), Poisson counts of so many electrons a px on average. PSNR in dB over frames,
 peak 1 in the image's own unit (vacuum 0.45), not clamped. "true drift" rows are told the drift, "best" ones are tuned
-against the truth. --benchmark adds movies of the benchmark by their seeds: nothing is tuned there, and the peak is the
-clean movie's range. With --quick the image is a small simulated one.
+against the truth. --benchmark takes movies of the benchmark instead, by their seeds (from 1000 on development ones):
+nothing is tuned there, and PSNR is over the clean movie's range. Methods look at all frames; with --every only each
+Nth result is made and judged. --rows keeps each row in a file and goes on where it ended; --table prints that file's
+table for the manual. With --quick the image is a small simulated one.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,14 +28,30 @@ from scipy import fft, ndimage
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
+from core.denoising.devices import pick_device
 from core.denoising.methods.aligned import aligned_mean
-from core.denoising.methods.classical import CLASSICAL
-from core.simulation.benchmark import benchmark_item
+from core.denoising.methods.registry import find_method
+from core.models import ModelStore
+from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, MOTION, SIDES, benchmark_item, development_item
+from core.simulation.item import Item
+from tests.bench.benchmark_rows import (
+    NOISY,
+    Row,
+    Rows,
+    add_options,
+    figures_of,
+    methods_there_are,
+    print_table,
+    row_of,
+    timed,
+)
+from tests.bench.flags import cleaned
 from tests.bench.report import arguments, report
 from tests.bench.score_clean_images import clean_image, quick_image
 
 CLEAN = Path(__file__).parents[3] / "shared" / "data" / "clean"
 METHODS = ("gaussian", "frame-average", "space-time-gaussian", "low-rank")
+ON_BENCHMARK = (*METHODS, "lattice-filter", "lattice-general")
 # Measured once on such a movie, sigmas and threshold tuned against the truth.
 PUBLISHED = {
     0.5: {"noisy": 4.2, "gaussian": 28.3, "space-time-gaussian": 35.5, "low-rank": 34.2},
@@ -82,7 +103,7 @@ def with_truth(noisy: Stack, clean: Stack, shifts: Stack, peak: float) -> dict[s
 
 def blind(name: str, noisy: Stack, clean: Stack, shifts: Stack, peak: float, picture: Path | None) -> dict[str, float]:
     """One method that is told nothing: PSNR, the drift's error in px, CPU-seconds to tune and to denoise a frame."""
-    method = CLASSICAL[name].make()
+    method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
     began = time.process_time()
     state = method.prepare(ArrayMovie(noisy), QuietContext())
     tuned = time.process_time()
@@ -111,16 +132,24 @@ def _draw(path: Path, *movies: Stack) -> None:
 
 
 def main() -> None:
-    """Print each dose's rows, then those of the benchmark's movies."""
+    """Print each dose's rows, or those of the benchmark's movies."""
     parser = arguments(__doc__)
     parser.add_argument("image", nargs="?", type=Path)
     parser.add_argument("--doses", nargs="+", type=float, default=[0.5, 5.0])
     parser.add_argument("--drift", nargs=2, type=float, default=[0.31, 0.14])
     parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=sorted(CLASSICAL))
-    parser.add_argument("--benchmark", default="")
+    parser.add_argument("--methods", nargs="+", choices=sorted(methods_there_are()))
+    parser.add_argument("--benchmark", metavar="FIRST:LAST")
+    parser.add_argument("--every", type=int, default=1, metavar="N")
     parser.add_argument("--pictures", type=Path)
+    add_options(parser)
     asked = parser.parse_args()
+    asked.methods = asked.methods or list(ON_BENCHMARK if asked.benchmark else METHODS)
+    if asked.pictures is not None:
+        asked.pictures.mkdir(parents=True, exist_ok=True)
+    if asked.benchmark:
+        on_benchmark(asked)
+        return
     if asked.quick:
         image, side, frames, doses = quick_image(), 96, 12, [5.0]
     else:
@@ -128,8 +157,6 @@ def main() -> None:
         if path is None:
             raise SystemExit("no clean image: give one")
         image, side, frames, doses = clean_image(path), 256, asked.frames, asked.doses
-    if asked.pictures is not None:
-        asked.pictures.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float | int | str] = {}
     clean, shifts = drifting(image, frames, tuple(asked.drift), side)
     for dose in doses:
@@ -142,23 +169,41 @@ def main() -> None:
             rows |= blind(name, noisy, electrons, shifts, peak, picture)
         figures |= {f"{dose:g} e/px {name}": value for name, value in rows.items()}
         figures |= {f"{dose:g} e/px {name}, once measured": value for name, value in PUBLISHED.get(dose, {}).items()}
-    first, _, last = asked.benchmark.partition(":")
-    for seed in range(int(first), int(last)) if last else ():
-        figures |= of_benchmark(seed, asked.methods, asked.pictures)
     report(figures)
 
 
-def of_benchmark(seed: int, methods: list[str], pictures: Path | None) -> dict[str, float]:
-    """Rows of one movie of the benchmark."""
-    item = benchmark_item(seed, "movie")
-    clean, noisy = item.clean, np.asarray(item.electrons, dtype=np.float32)
-    peak = float(clean.max() - clean.min())
-    rows = {"noisy": psnr(noisy, clean, peak)}
-    sys.stderr.write(f"{item.name} {item.kind} {item.dose:.2g} e/px\n")
-    for name in methods:
-        picture = None if pictures is None else pictures / f"{item.name}_{name}.png"
-        rows |= blind(name, noisy, clean, item.shifts, peak, picture)
-    return {f"{item.name} {item.dose:.2g} e/px {name}": value for name, value in rows.items()}
+def on_benchmark(asked: argparse.Namespace) -> None:
+    """Each method's row on each movie, and their means."""
+    rows = Rows(asked.rows)
+    first, last = (int(part) for part in asked.benchmark.split(":"))
+    judged = range(0, MOTION.frames, asked.every)
+    for seed in () if asked.table else range(first, last):
+        missing = rows.missing(seed, (NOISY, *asked.methods), SIDES["movie"], len(judged))
+        if not missing:
+            continue
+        item = development_item(seed, "movie") if seed >= FIRST_DEVELOPMENT_SEED else benchmark_item(seed, "movie")
+        with tempfile.TemporaryDirectory() as folder:
+            noisy = cleaned(item, Path(folder))
+        for method in missing:
+            rows.add(measured(item, method, noisy, judged, asked.pictures))
+    if asked.table:
+        print_table(rows.rows)
+    report(figures_of(rows.rows))
+
+
+def measured(item: Item, name: str, noisy: Stack, judged: range, pictures: Path | None) -> Row:
+    """Let a method look at a whole movie, and judge some of its frames."""
+    clean = item.clean[list(judged)]
+    if name == NOISY:
+        return row_of(item, name, clean, noisy[list(judged)])
+    method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    state, tuning = timed(lambda: method.prepare(ArrayMovie(noisy, item.pixel_nm), QuietContext()))
+    result, took = timed(lambda: denoise_array(method, noisy, item.pixel_nm, state=state, frames=judged))
+    if pictures is not None:
+        _draw(pictures / f"{item.name}_{name}.png", noisy[list(judged)], result, clean)
+    chosen = {key: value for key, value in state.parameters.items() if key != "drift"}
+    seconds = {"tuning_s": tuning, "frame_s": took / len(judged)}
+    return row_of(item, name, clean, result, chosen=chosen, **seconds)
 
 
 if __name__ == "__main__":
