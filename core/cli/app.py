@@ -28,6 +28,9 @@ SetOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="What to compute on.")]
+FramesOption = Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")]
+GainOption = Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")]
+BlackLevelOption = Annotated[float | None, typer.Option(help="Stored value where no electron fell.")]
 
 app = typer.Typer(
     help="Denoise in-situ electron-microscopy movies. Without a command the window opens: quietbeam [FILES].",
@@ -83,13 +86,13 @@ def denoise(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result; beside FILE by default.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model: quietbeam models list.")] = None,
     device: DeviceOption = "auto",
-    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    frames: FramesOption = None,
     region: Annotated[
         str | None, typer.Option(metavar="Y0:Y1,X0:X1", help="Rows Y0 to Y1 - 1 and columns X0 to X1 - 1, in px.")
     ] = None,
     sum_frames: Annotated[int, typer.Option("--sum", min=1, help="Add up this many frames into one first.")] = 1,
-    gain: Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")] = None,
-    black_level: Annotated[float | None, typer.Option(help="Stored value where no electron fell.")] = None,
+    gain: GainOption = None,
+    black_level: BlackLevelOption = None,
     dataset: DatasetOption = None,
     dtype: Annotated[
         Literal["float32", "uint16"],
@@ -202,8 +205,8 @@ def score(
     reference_fraction: Annotated[
         float | None, typer.Option(metavar="P", help="The reference's electrons relative to RAW's.")
     ] = None,
-    gain: Annotated[float | None, typer.Option(help="Counts per electron of RAW.")] = None,
-    black_level: Annotated[float | None, typer.Option(help="Stored value of no electron.")] = None,
+    gain: GainOption = None,
+    black_level: BlackLevelOption = None,
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="Frames A to B - 1 of RESULT, counted from 0.")
     ] = None,
@@ -246,8 +249,8 @@ def nulltest(
     noise_frames: Annotated[int, typer.Option(min=1, help="Frames of each kind of noise to denoise.")] = 16,
     repeats: Annotated[int, typer.Option(min=2, help="How often erased atoms are looked for.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same noise.")] = 0,
-    gain: Annotated[float | None, typer.Option(help="Stored units an electron, if you know them.")] = None,
-    black_level: Annotated[float | None, typer.Option(help="Stored value where no electron fell.")] = None,
+    gain: GainOption = None,
+    black_level: BlackLevelOption = None,
     dataset: DatasetOption = None,
     settings: SetOption = None,
     json: JsonOption = False,
@@ -267,7 +270,7 @@ def detector(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Write mask, list and pattern here.")
     ] = None,
-    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    frames: FramesOption = None,
     frames_used: Annotated[int, typer.Option(min=3, help="Read so many frames at most, evenly spread.")] = 200,
     dark: clean_up.Dark = None,
     gain_reference: clean_up.GainReference = None,
@@ -301,7 +304,7 @@ def thin(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the parts; beside FILE.")] = None,
     fraction: Annotated[float, typer.Option(help="Share of the electrons that go into the first part.")] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same parts.")] = 0,
-    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Frames A to B - 1, counted from 0.")] = None,
+    frames: FramesOption = None,
     dataset: DatasetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the parts if they exist.")] = False,
     json: JsonOption = False,

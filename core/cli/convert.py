@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import humanize
-import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from core.cli.convert_options import ConvertOptions
 from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames, parse_raw, parse_region
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import errors_told, print_json, stdout
 from core.jobs.errors import job_error
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise_parts import FrameRange
@@ -30,20 +29,12 @@ def run_convert(options: ConvertOptions) -> None:
 
 
 def _compute(request: ExportRequest, as_json: bool) -> ExportResult:
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.export import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped; nothing was kept.", path=request.output)
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    info = ErrorInfo(code="cancelled", what="Stopped; nothing was kept.", path=request.output)
+    with listened(as_json, lambda _: info) as listener:
+        return run(request, listener)
 
 
 def _request(options: ConvertOptions) -> ExportRequest:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import humanize
-import typer
 from rich.console import Console
 
 from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames, parse_region
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import errors_told, print_json, stderr, stdout
 from core.denoising.allocator import keep_memory
 from core.denoising.output import check_output, default_output, moved_away
 from core.jobs.errors import job_error
@@ -22,6 +21,9 @@ from core.movies.writers import result_format
 from core.protocol.base import ErrorInfo
 from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, FrameRange, Quality
+
+if TYPE_CHECKING:
+    from core.cli.listening import Listener
 
 
 @dataclass(frozen=True)
@@ -62,24 +64,18 @@ def compute(request: DenoiseRequest, store: ModelStore, as_json: bool = False) -
     """Run a denoise with a progress bar; after Ctrl+C says how to go on and exits with 130."""
     keep_memory()
     # torch is loaded only now: a wrong argument is told at once.
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.denoise import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, store, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        if listener.done:
-            what = f"Stopped; {listener.done} of {listener.total} frames finished and kept."
-            info = ErrorInfo(code="cancelled", what=what, advice="Run the same command again to go on from there.")
-        else:
-            info = ErrorInfo(code="cancelled", what="Stopped before a frame was finished.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, _stopped) as listener:
+        return run(request, store, listener)
+
+
+def _stopped(listener: Listener) -> ErrorInfo:
+    if not listener.done:
+        return ErrorInfo(code="cancelled", what="Stopped before a frame was finished.")
+    what = f"Stopped; {listener.done} of {listener.total} frames finished and kept."
+    return ErrorInfo(code="cancelled", what=what, advice="Run the same command again to go on from there.")
 
 
 def _request(options: DenoiseOptions) -> DenoiseRequest:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
 from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
-from core.protocol.base import ErrorInfo
+from core.cli.reporting import errors_told, print_json, stdout
 from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise_parts import FrameRange
 
@@ -55,20 +53,11 @@ def run_detector(options: DetectorOptions) -> None:
 
 def _look(request: DetectorRequest, as_json: bool) -> DetectorResult:
     # scipy is loaded only now: a wrong argument is told at once.
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.detector import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped; nothing was written.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, "Stopped; nothing was written.") as listener:
+        return run(request, listener)
 
 
 def print_result(out: Console, result: DetectorResult) -> None:

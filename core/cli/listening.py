@@ -5,21 +5,49 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import humanize
 import numpy as np
 import numpy.typing as npt
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from core.cli.reporting import STOPPED, print_json, stderr
 from core.denoising.context import Cancelled
+from core.protocol.base import ErrorInfo
 from core.protocol.denoise import Notice, Plan
 
 # Where there is no terminal, a line is printed every so many seconds: a log stays short.
 _LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def listened(as_json: bool, stopped: Callable[[Listener], ErrorInfo] | str, unit: str = "frames") -> Iterator[Listener]:
+    """Listen to a run; after Ctrl+C say what became of it and exit with 130.
+
+    Parameters
+    ----------
+    as_json
+        Whether the one JSON document is to be printed then, too.
+    stopped
+        What is to be said, as a sentence or by how far the run came.
+    unit
+        What it makes, for the rate.
+    """
+    listener = Listener(stderr(), unit)
+    try:
+        with listener.listening():
+            yield listener
+    except (Cancelled, KeyboardInterrupt) as error:
+        info = ErrorInfo(code="cancelled", what=stopped) if isinstance(stopped, str) else stopped(listener)
+        stderr().print(info.sentence())
+        if as_json:
+            print_json({"error": info.model_dump(mode="json")})
+        raise typer.Exit(STOPPED) from error
 
 
 class Listener:

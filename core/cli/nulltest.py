@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import typer
 from rich.console import Console
 
 from core.cli.entering import entered_from
 from core.cli.parsing import parse_frames, parse_region
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
-from core.protocol.base import ErrorInfo
+from core.cli.reporting import errors_told, print_json, stdout
 from core.protocol.denoise_parts import DeviceChoice
 from core.protocol.nulltest import AtomRate, NullTestRequest, NullTestResult
 
@@ -70,21 +68,12 @@ def _tested(request: NullTestRequest, as_json: bool) -> NullTestResult:
     # What is wrong with the file is told before torch is loaded, which takes seconds.
     open_movie(request.source, request.dataset).close()
 
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.nulltest import run
     from core.models import ModelStore
 
-    listener = Listener(stderr(), "noises")
-    try:
-        with listener.listening():
-            return run(request, ModelStore.default(), listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped; nothing was written.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, "Stopped; nothing was written.", "noises") as listener:
+        return run(request, ModelStore.default(), listener)
 
 
 def print_result(out: Console, result: NullTestResult) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from core.cli.reporting import FAILED, STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import FAILED, errors_told, print_json, stdout
 from core.denoising.allocator import keep_memory
 from core.models import ModelStore
-from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DeviceChoice
 from core.protocol.rerun import RerunRequest, RerunResult
 
@@ -52,20 +51,11 @@ def run_rerun(options: RerunOptions) -> None:
 def _compute(request: RerunRequest, as_json: bool) -> RerunResult:
     keep_memory()
     # torch is loaded only now: a wrong argument is told at once.
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.rerun import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, ModelStore.default(), listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped; nothing was kept.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, "Stopped; nothing was kept.") as listener:
+        return run(request, ModelStore.default(), listener)
 
 
 def print_comparison(out: Console, result: RerunResult) -> None:

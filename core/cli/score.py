@@ -6,12 +6,10 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
 from core.cli.parsing import parse_frames, parse_region
-from core.cli.reporting import STOPPED, errors_told, print_json, printable, stderr, stdout
-from core.protocol.base import ErrorInfo
+from core.cli.reporting import errors_told, print_json, printable, stdout
 from core.protocol.denoise_parts import FrameRange
 from core.protocol.score import Measure, ScoreRequest, ScoreResult
 
@@ -62,20 +60,11 @@ def run_score(options: ScoreOptions) -> None:
 
 def _judge(request: ScoreRequest, as_json: bool) -> ScoreResult:
     # scipy is loaded only now: a wrong argument is told at once.
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.score import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, "Stopped.") as listener:
+        return run(request, listener)
 
 
 def print_result(out: Console, result: ScoreResult, caveats: bool) -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import humanize
-import typer
 from rich.console import Console
 
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import errors_told, print_json, stdout
 from core.jobs.errors import job_error
 from core.protocol.base import ErrorInfo
 from core.protocol.simulation import BenchmarkRequest, SimulateRequest, SimulateResult
@@ -76,23 +75,15 @@ def _run(request: SimulateRequest | BenchmarkRequest, as_json: bool) -> None:
 
 def _compute(request: SimulateRequest | BenchmarkRequest, as_json: bool) -> SimulateResult:
     # Torch is loaded only now: a wrong argument is told at once.
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs import simulate
 
-    listener = Listener(stderr(), "structures")
-    try:
-        with listener.listening():
-            if isinstance(request, SimulateRequest):
-                return simulate.run_simulate(request, listener)
-            return simulate.run_benchmark(request, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        advice = "Run the same command again to go on."
-        info = ErrorInfo(code="cancelled", what="Stopped; what was finished is kept.", advice=advice)
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    advice = "Run the same command again to go on."
+    info = ErrorInfo(code="cancelled", what="Stopped; what was finished is kept.", advice=advice)
+    with listened(as_json, lambda _: info, "structures") as listener:
+        if isinstance(request, SimulateRequest):
+            return simulate.run_simulate(request, listener)
+        return simulate.run_benchmark(request, listener)
 
 
 def _seeds(text: str | None) -> tuple[int, int | None]:

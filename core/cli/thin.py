@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
 from core.cli.parsing import parse_frames
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import errors_told, print_json, stdout
 from core.jobs.errors import job_error
-from core.protocol.base import ErrorInfo
 from core.protocol.denoise_parts import FrameRange
 from core.protocol.thin import ThinRequest, ThinResult
 
@@ -55,20 +53,11 @@ def run_thin(options: ThinOptions) -> None:
 
 
 def _split(request: ThinRequest, as_json: bool) -> ThinResult:
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.thin import run
 
-    listener = Listener(stderr())
-    try:
-        with listener.listening():
-            return run(request, listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        info = ErrorInfo(code="cancelled", what="Stopped; nothing was kept.")
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    with listened(as_json, "Stopped; nothing was kept.") as listener:
+        return run(request, listener)
 
 
 def _print(out: Console, result: ThinResult, request: ThinRequest) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import typer
-
-from core.cli.reporting import STOPPED, errors_told, print_json, stderr, stdout
+from core.cli.reporting import errors_told, print_json, stdout
 from core.models import ModelStore
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DeviceChoice, TrainJobRequest, TrainJobResult
@@ -30,18 +28,10 @@ def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: b
 
 
 def _train(request: TrainJobRequest, as_json: bool) -> TrainJobResult:
-    from core.cli.listening import Listener
-    from core.denoising.context import Cancelled
+    from core.cli.listening import listened
     from core.jobs.train import run
 
-    listener = Listener(stderr(), "steps")
-    try:
-        with listener.listening():
-            return run(request, ModelStore.default(), listener)
-    except (Cancelled, KeyboardInterrupt) as error:
-        advice = "Run the same command with --resume to go on."
-        info = ErrorInfo(code="cancelled", what="Stopped; what was learned is kept.", advice=advice)
-        stderr().print(info.sentence())
-        if as_json:
-            print_json({"error": info.model_dump(mode="json")})
-        raise typer.Exit(STOPPED) from error
+    advice = "Run the same command with --resume to go on."
+    info = ErrorInfo(code="cancelled", what="Stopped; what was learned is kept.", advice=advice)
+    with listened(as_json, lambda _: info, "steps") as listener:
+        return run(request, ModelStore.default(), listener)
