@@ -17,60 +17,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
-from core.networks.lattice_filter import lattice_filter
+from core.networks.lattice_filter import lattice_filter_and_share
+from core.networks.lattice_mixture import MIXTURE_REACH, centre_weight, weigh
+from core.networks.smoothing import NOISE_SIGMA, QUIET_REACH, gaussian_blur, quieten
 
 _SIGMAS = (0.6, 1.2, 2.4, 4.8, 9.6, 19.2, 38.4)
 # The candidate that the others are told relative to: the channel of sigma 9.6.
 _BASE = 5
-_NOISE_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
-_LONG_KERNEL = 12
-# Weaker than this, patches of false lattice in empty frames pass; chosen on them and on held-out structures.
-_QUIET = 1.5e-2
-
-
-def gaussian_blur(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
-    """Blur (N, 1, H, W) over the px where `mask` (1, 1, H, W) is 1: outside has no weight, nothing is mirrored."""
-    return _blur_with_zeros(image * mask, sigma) / _blur_with_zeros(mask, sigma).clamp(min=1e-6)
-
-
-def _blur_with_zeros(field: Tensor, sigma: float) -> Tensor:
-    radius = math.ceil(3.5 * sigma)
-    offsets = torch.arange(-radius, radius + 1, device=field.device, dtype=field.dtype)
-    kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    if radius > _LONG_KERNEL:
-        return _blur_by_fft(field, kernel)
-    field = functional.conv2d(field, kernel.view(1, 1, -1, 1), padding=(radius, 0))
-    return functional.conv2d(field, kernel.view(1, 1, 1, -1), padding=(0, radius))
-
-
-def _blur_by_fft(field: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve both axes with a long kernel, zeros outside: what `conv2d` gives, in a time that hardly grows."""
-    height, width = field.shape[-2:]
-    radius = len(kernel) // 2
-    rows, columns = (-(-(extent + 2 * radius) // 32) * 32 for extent in (height, width))
-    transfer = torch.fft.fft(kernel, n=rows)[:, None] * torch.fft.rfft(kernel, n=columns)[None]
-    blurred = torch.fft.irfft2(torch.fft.rfft2(field, s=(rows, columns)) * transfer, s=(rows, columns))
-    out: Tensor = blurred[..., radius : radius + height, radius : radius + width]
-    return out
-
-
-def quieten(estimate: Tensor, deviation: Tensor) -> Tensor:
-    """Smooth an estimate (N, 1, H, W) where its structure is too weak to be told from what noise leaves behind.
-
-    Empty vacuum keeps a ripple of two or three hundredths of the noise deviation, wherever the estimate comes from. So
-    structure counts by its local energy over the noise's: below `_QUIET` it goes, above it stays whole. At the frame's
-    edge, where half of the neighbours are missing and more noise is left, it must be stronger.
-    """
-    mask = torch.ones_like(estimate[:1])
-    wide = _SIGMAS[_BASE - 1]
-    smooth = gaussian_blur(estimate, mask, wide)
-    structure = estimate - smooth
-    energy = gaussian_blur((structure / deviation) ** 2, mask, _NOISE_SIGMA)
-    least = _QUIET / _blur_with_zeros(mask, wide).clamp(min=0.5) ** 2
-    return smooth + structure * (energy**2 / (energy**2 + least**2))
+# Weight, as a logarithm, of candidates that a trained network has never seen.
+_LITTLE = -1.0
 
 
 class _Pair(nn.Module):
@@ -125,24 +82,65 @@ class LatticeCorrectedNet(nn.Module):
         Channels of the UNet's levels.
     windows
         Sides of the lattice filter's windows in binned px; multiples of 4.
+    mixture
+        Whether the mixture by Stein's risk (`core.networks.lattice_mixture`) of all the others is a candidate too.
     """
 
-    def __init__(self, channels: Sequence[int] = (32, 64, 96, 128, 128), windows: Sequence[int] = (32, 64, 96)) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int] = (32, 64, 96, 128, 128),
+        windows: Sequence[int] = (32, 64, 96),
+        mixture: bool = False,
+    ) -> None:
         super().__init__()
         self.channels = tuple(channels)
         self.windows = tuple(windows)
-        self.candidates = 1 + len(_SIGMAS) + len(self.windows)
+        self.mixture = mixture
+        self.candidates = 1 + len(_SIGMAS) + len(self.windows) + mixture
         self.net = CorrectingUNet(self.candidates + 1, self.candidates + 1, self.channels)
         self.by_dose = nn.Sequential(nn.Conv2d(1, 16, 1), nn.ReLU(), nn.Conv2d(16, self.candidates, 1))
         nn.init.zeros_(self.by_dose[2].weight)  # type: ignore[arg-type]
         start = torch.full((self.candidates,), -2.0)
-        start[-len(self.windows) :] = 1.0
+        start[-(len(self.windows) + mixture) :] = 1.0
         self.by_dose[2].bias.data.copy_(start)  # type: ignore[operator]
 
     @property
     def config(self) -> dict[str, Any]:
         """Return the keyword arguments that build this network again."""
-        return {"channels": list(self.channels), "windows": list(self.windows)}
+        return {"channels": list(self.channels), "windows": list(self.windows), "mixture": self.mixture}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the candidates in their order."""
+        filters = [f"window {size}" for size in self.windows] + ["mixture"] * self.mixture
+        return ("counts", *(f"gaussian {sigma:g}" for sigma in _SIGMAS), *filters)
+
+    def begin_with(self, other: LatticeCorrectedNet) -> None:
+        """Take over the weights of a network with the same channels and fewer candidates; new ones weigh little.
+
+        Raises
+        ------
+        ValueError
+            The channels differ, or the other one has a candidate that this one lacks.
+        """
+        if self.channels != other.channels or not set(other.names) <= set(self.names):
+            raise ValueError(f"a network with {other.config} can't become one with {self.config}")
+        kept = [self.names.index(name) for name in other.names]
+        # The network is shown all but the base, then counts and a border of ones; it gives a residual, then weights.
+        shown = [k - (k > _BASE) for k in kept if k != _BASE] + [self.candidates - 1, self.candidates]
+        given = [0, *(1 + k for k in kept)]
+        mine, theirs = self.state_dict(), other.state_dict()
+        for key, value in theirs.items():
+            if key == "net.down.0.first.weight":
+                mine[key].zero_()[:, shown] = value
+            elif key in ("net.last.weight", "net.last.bias"):
+                mine[key].zero_()[given] = value
+            elif key == "by_dose.2.weight":
+                mine[key].zero_()[kept] = value
+            elif key == "by_dose.2.bias":
+                mine[key].fill_(_LITTLE)[kept] = value
+            else:
+                mine[key].copy_(value)
 
     def origin_divisor(self, binning: int) -> int:
         """Return what a tile's origin must be a multiple of, in full-resolution px."""
@@ -154,10 +152,9 @@ class LatticeCorrectedNet(nn.Module):
         levels = len(self.channels)
         unet = sum(2 * 2**k for k in range(levels)) + sum(3 * 2**k for k in range(levels - 1)) + 2 ** (levels - 1)
         # The windows twice, and the blur before them that estimates the noise.
-        filters = 2 * (max(self.windows) - 1) + math.ceil(3.5 * _NOISE_SIGMA)
-        widest = math.ceil(3.5 * max(_SIGMAS))
-        quiet = math.ceil(3.5 * _SIGMAS[_BASE - 1]) + math.ceil(3.5 * _NOISE_SIGMA)
-        radius: int = (unet + max(filters, widest) + quiet + SPLINE_RADIUS) * binning
+        filters = 2 * (max(self.windows) - 1) + math.ceil(3.5 * NOISE_SIGMA)
+        widest = max(filters, math.ceil(3.5 * max(_SIGMAS))) + self.mixture * MIXTURE_REACH
+        radius: int = (unet + widest + QUIET_REACH + SPLINE_RADIUS) * binning
         return radius
 
     def forward(self, counts: Tensor, mean: Tensor, binning: int, noise: Tensor | None = None) -> Tensor:
@@ -201,11 +198,20 @@ class LatticeCorrectedNet(nn.Module):
         factor = torch.ones_like(mean) if noise is None else noise.to(mean).view(-1, 1, 1, 1)
         mask = torch.ones_like(binned[:1])
         x = binned / mean - 1
-        local = gaussian_blur(binned, mask, _NOISE_SIGMA).clamp(min=_COUNT_FLOOR)
+        local = gaussian_blur(binned, mask, NOISE_SIGMA).clamp(min=_COUNT_FLOOR)
         variance = local * factor / mean**2
         blurred = [gaussian_blur(x, mask, sigma) for sigma in _SIGMAS]
-        filtered = [lattice_filter(x[:, 0], variance[:, 0], window)[:, None] for window in self.windows]
-        return torch.cat([x, *blurred, *filtered], 1), variance.sqrt(), torch.log10(local / factor)
+        shares = [torch.ones_like(x), *(torch.full_like(x, centre_weight(sigma)) for sigma in _SIGMAS)]
+        found = [x, *blurred]
+        for window in self.windows:
+            filtered, share = lattice_filter_and_share(x[:, 0], variance[:, 0], window)
+            found.append(filtered[:, None])
+            shares.append(share[:, None])
+        if self.mixture:
+            every = torch.cat(found, 1)
+            weights = weigh(every, torch.cat(shares, 1), variance, every.new_zeros(every.shape[1]))
+            found.append((weights * every).sum(1, keepdim=True))
+        return torch.cat(found, 1), variance.sqrt(), torch.log10(local / factor)
 
     def correct(self, candidates: Tensor, deviation: Tensor, log_counts: Tensor) -> Tensor:
         """Mix the candidates and add the residual; returns (N, 1, h, w), a deviation from 1 in units of the mean."""

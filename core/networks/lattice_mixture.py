@@ -15,8 +15,8 @@ import math
 import torch
 from torch import Tensor
 
-from core.networks.lattice_corrected import gaussian_blur, quieten
 from core.networks.lattice_filter import lattice_filter_and_share
+from core.networks.smoothing import gaussian_blur, quieten
 
 SIGMAS = (0.7, 1.2, 2.0, 3.5, 6.0, 12.0, 24.0)
 WINDOWS = (16, 32, 64, 128)
@@ -29,6 +29,8 @@ _TEMPERATURE = 4.0
 _PLACE_SIGMA = 8.0
 _PRIOR_PIXELS = 300.0
 _BLEND_SIGMA = 2.0
+# How far the weights look.
+MIXTURE_REACH = math.ceil(3.5 * _PLACE_SIGMA) + math.ceil(3.5 * _BLEND_SIGMA)
 
 
 def candidates(x: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,7 +42,7 @@ def candidates(x: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     found, shares = [x], [torch.ones_like(x)]
     for sigma in SIGMAS:
         found.append(gaussian_blur(x, mask, sigma))
-        shares.append(torch.full_like(x, _centre(sigma)))
+        shares.append(torch.full_like(x, centre_weight(sigma)))
     for size in WINDOWS:
         filtered, share = lattice_filter_and_share(x[:, 0], variance[:, 0], size)
         found.append(filtered[:, None])
@@ -78,15 +80,19 @@ def mixture(x: Tensor, variance: Tensor, prior: Tensor) -> Tensor:
 
 def mix(found: Tensor, shares: Tensor, variance: Tensor, prior: Tensor) -> Tensor:
     """Mix `candidates` as `mixture` does; the first of them is the image itself."""
-    risk = (found - found[:, :1]).square() / variance - 1 + 2 * shares
-    area = 4 * math.pi * _PLACE_SIGMA**2
-    total = area * _each(risk, _PLACE_SIGMA) + _PRIOR_PIXELS * prior.to(found).view(1, -1, 1, 1)
-    weights = _each(torch.softmax(-total / _TEMPERATURE, 1), _BLEND_SIGMA)
-    mixed = (weights * found).sum(1, keepdim=True)
+    mixed = (weigh(found, shares, variance, prior) * found).sum(1, keepdim=True)
     return quieten(mixed, variance.sqrt())
 
 
-def _centre(sigma: float) -> float:
+def weigh(found: Tensor, shares: Tensor, variance: Tensor, prior: Tensor) -> Tensor:
+    """Return each candidate's weight (N, c, H, W) in every place; they add up to 1."""
+    risk = (found - found[:, :1]).square() / variance - 1 + 2 * shares
+    area = 4 * math.pi * _PLACE_SIGMA**2
+    total = area * _each(risk, _PLACE_SIGMA) + _PRIOR_PIXELS * prior.to(found).view(1, -1, 1, 1)
+    return _each(torch.softmax(-total / _TEMPERATURE, 1), _BLEND_SIGMA)
+
+
+def centre_weight(sigma: float) -> float:
     """Weight of the middle px of `gaussian_blur`."""
     radius = math.ceil(3.5 * sigma)
     line = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2) / (2 * sigma**2))

@@ -14,8 +14,8 @@ from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Need
 from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of, spread
 from core.networks.binning_choice import BINNINGS, choose_binning
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
-from core.networks.lattice_corrected import gaussian_blur
 from core.networks.lattice_mixture import CANDIDATES, ORIGIN_DIVISOR, REACH, candidates, errors, mix, mixture
+from core.networks.smoothing import gaussian_blur
 
 NAME = "lattice-filter"
 _LOOKS = 1

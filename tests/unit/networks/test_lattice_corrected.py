@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.networks.lattice_corrected import LatticeCorrectedNet, quieten
+from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.registry import UnknownArchitectureError, build, load
+from core.networks.smoothing import quieten
 
 
 def _network(seed: int = 0) -> LatticeCorrectedNet:
