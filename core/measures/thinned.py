@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.measures.umse import ErrorEstimate, ErrorSums, band_product, signal_band, squared_errors
+from core.measures.umse import ErrorEstimate, ErrorSums, band_product, hidden_power, signal_band, squared_errors
 from core.noise.thinning import thin, whole_counts
 
 Frames = npt.NDArray[np.float32]
@@ -67,8 +67,9 @@ def thinned_error(
     if splits < 1:
         raise ValueError(f"at least one split is needed, not {splits}")
     whole = whole_counts(counts)
+    electrons = whole.astype(np.float64)
     if band is None:
-        band = signal_band(whole.astype(np.float64), whole.astype(np.float64))
+        band = signal_band(electrons, electrons)
     results: list[Frames] = []
     sums = np.zeros(4)
     for split in range(splits):
@@ -85,4 +86,5 @@ def thinned_error(
     both = (alone / 4 + met / 2) * (1 + 1 / splits)
     # What is shared makes the interval narrower; never by more than half of the variance, for methods aren't linear.
     average = ErrorSums(error, max(both - shared, both / 2), 0.0)
-    return ThinnedError(average.estimate(whole.size, band), tuple(results))
+    hidden = hidden_power(electrons, electrons, band)
+    return ThinnedError(average.estimate(whole.size, band, hidden), tuple(results))

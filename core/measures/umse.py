@@ -6,6 +6,9 @@ signals of a lens end long before the px do. So what the raw frames hold beyond 
 in them is taken for noise: the term sum(|A|^2 - var a) of these frequencies, of mean zero, is left out, and with it
 nearly all of the variance. All else is unbiased at every frequency.
 
+What is left out has the power of the signal there. It was not found, which doesn't say that it is 0: the interval also
+holds what may be hidden, if the signal's power falls as slowly as that of sharp edges (`hidden_power`).
+
 The cosine transform serves, not Fourier's: its frames continue by their mirror image, so that a frame's border puts no
 power into high frequencies.
 """
@@ -27,6 +30,9 @@ _BLOCK = 32
 # The highest of the frequencies where signal was found, times this and a little more, is the band.
 _MARGIN, _BEYOND = 1.3, 0.03
 _LEAST_BAND = 0.06
+# Power beyond the band falls as frequency^-3 or faster: so do the edges of flat things; smooth ones, and atoms
+# (frequency^-4, before any lens), fall faster.
+_SLOWEST_FALL = 3.0
 # How far a ring's power, or a single frequency's, must stand above the noise to be signal.
 _RING_SIGMAS = 4.0
 _PATCHES = (1, 3, 7, 15)
@@ -34,6 +40,25 @@ _WIDTHS = (1, 2, 4, 8, 16)
 _GROUP = 8
 _RINGS = 48
 _HOT = 4.0
+
+
+@dataclass(frozen=True)
+class HiddenPower:
+    """Signal beyond the band, as mean power a px in the units of the frames squared.
+
+    Attributes
+    ----------
+    power : float
+        Unbiased if the signal falls as slowly as it may; by noise it may be negative.
+    spread : float
+        Its standard deviation.
+    """
+
+    power: float = 0.0
+    spread: float = 0.0
+
+
+NOTHING_HIDDEN = HiddenPower()
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,9 @@ def _decibel(peak: float, error: float) -> float | None:
     return 10 * math.log10(peak**2 / error) if error > 0 and peak > 0 else None
 
 
-def unbiased_mse(result: Frames, reference: Frames, variance: Frames, band: float = 0.5) -> ErrorEstimate:
+def unbiased_mse(
+    result: Frames, reference: Frames, variance: Frames, band: float = 0.5, hidden: HiddenPower = NOTHING_HIDDEN
+) -> ErrorEstimate:
     """Estimate the mean squared error of a result against the unknown clean frames.
 
     Parameters
@@ -76,6 +103,8 @@ def unbiased_mse(result: Frames, reference: Frames, variance: Frames, band: floa
         with reference = counts / p, it is counts / p^2.
     band
         From `signal_band` of the raw frames, in cycles a px.
+    hidden
+        From `hidden_power` of the raw frames beyond this band.
 
     Returns
     -------
@@ -88,7 +117,7 @@ def unbiased_mse(result: Frames, reference: Frames, variance: Frames, band: floa
         Shapes differ, or values are not finite.
     """
     sums = squared_errors(result, reference, variance, band)
-    return sums.estimate(np.size(result), band)
+    return sums.estimate(np.size(result), band, hidden)
 
 
 @dataclass(frozen=True)
@@ -109,11 +138,16 @@ class ErrorSums:
     noise_spread: float
     error_spread: float
 
-    def estimate(self, pixels: int, band: float) -> ErrorEstimate:
-        """The mean over so many px, with its interval."""
+    def estimate(self, pixels: int, band: float, hidden: HiddenPower = NOTHING_HIDDEN) -> ErrorEstimate:
+        """The mean over so many px, with its interval.
+
+        The interval is the union of two: of a signal that ends with the band, mean +- w, and of one that goes on as
+        slowly as it may, mean + hidden +- sqrt(w^2 + (1.96 spread)^2), of which only the upper end counts.
+        """
         mean = self.error / pixels
         width = _QUANTILE * math.sqrt(max(self.noise_spread + self.error_spread, 0.0)) / pixels
-        return ErrorEstimate(mean, mean - width, mean + width, band)
+        longer = hidden.power + math.hypot(width, _QUANTILE * hidden.spread)
+        return ErrorEstimate(mean, mean - width, mean + max(width, longer), band)
 
 
 def squared_errors(result: Frames, reference: Frames, variance: Frames, band: float) -> ErrorSums:
@@ -195,6 +229,39 @@ def signal_band(raw: Frames, variance: Frames) -> float:
             break
         found = max(found, _highest(frames, noise, group))
     return min(0.5, max(_LEAST_BAND, _MARGIN * found + _BEYOND))
+
+
+def hidden_power(raw: Frames, variance: Frames, band: float) -> HiddenPower:
+    """Estimate how much signal lies beyond the band, where it is too faint for `signal_band` to find.
+
+    All that is known is that its power doesn't rise again. For a signal whose power falls as g = f^-3, f the distance
+    from frequency 0, the sum beyond the band is best estimated by sum(g) sum[g (|A|^2 - v)] / sum(g^2), of variance
+    2 v^2 sum(g)^2 / sum(g^2): mostly by the frequencies just beyond the band. If the signal falls faster, the truth
+    lies between 0 and this.
+
+    Parameters
+    ----------
+    raw, variance
+        As for `signal_band`.
+    band
+        From `signal_band`, in cycles a px along either axis.
+    """
+    frames, noise = _stack(raw), _stack(variance)
+    rows, columns = np.meshgrid(*(np.arange(length) / (2 * length) for length in frames.shape[1:]), indexing="ij")
+    inside = tuple(slice(max(1, min(length, round(2 * band * length)))) for length in frames.shape[1:])
+    fall = np.hypot(rows, columns)
+    fall[0, 0] = 1.0
+    fall **= -_SLOWEST_FALL
+    fall[inside] = 0.0
+    if not fall.any():
+        return NOTHING_HIDDEN
+    fall *= fall.sum() / np.square(fall).sum()
+    power = spread = 0.0
+    for frame, its_noise in zip(frames, noise, strict=True):
+        power += float(np.sum(fall * (np.square(fft.dctn(frame, norm="ortho")) - its_noise.mean())))
+        spread += 2 * float(np.mean(np.square(_block_means(its_noise))))
+    spread = math.sqrt(spread * float(np.square(fall).sum()))
+    return HiddenPower(power / frames.size, spread / frames.size)
 
 
 def _highest(frames: Array, noise: Array, group: int) -> float:

@@ -15,7 +15,7 @@ from core.measures.css import css, mean_of_five
 from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, ring_correlation
 from core.measures.residual import ResidualSpectrum
 from core.measures.snr import two_frame_snr
-from core.measures.umse import ErrorSums, signal_band, signal_peak, squared_errors
+from core.measures.umse import ErrorSums, hidden_power, signal_band, signal_peak, squared_errors
 from core.protocol.score import Measure
 
 Frames = npt.NDArray[np.float32]
@@ -100,7 +100,8 @@ def _error(looks: Looks) -> dict[str, Measure]:
         return {"upsnr": Measure(value=None, caveat=caveat)}
     raw = np.concatenate([clip.raw for clip in looks.clips])
     noise = float(looks.noise if looks.noise is not None else max(float(raw.mean()), 1e-9))
-    band = signal_band(raw, _variance(raw, noise))
+    variances = _variance(raw, noise)
+    band = signal_band(raw, variances)
     sums, pixels = ErrorSums(0.0, 0.0, 0.0), 0
     for result, reference, variance in _looked(looks, noise):
         one = squared_errors(result, reference, variance, band)
@@ -110,7 +111,7 @@ def _error(looks: Looks) -> dict[str, Measure]:
         pixels += reference.size
     if not pixels:
         return {"upsnr": Measure(value=None, caveat="There are too few frames for an independent look at any of them.")}
-    value, low, high = sums.estimate(pixels, band).psnr(signal_peak(raw, band))
+    value, low, high = sums.estimate(pixels, band, hidden_power(raw, variances, band)).psnr(signal_peak(raw, band))
     caveat = (
         "10 log10(M^2 / error), M the signal's peak. The error is measured against other frames, moved along with the "
         "drift: what changes between them counts as error, a camera's fixed pattern as signal."

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from core.measures.thinned import thinned_error
-from core.measures.umse import ErrorEstimate, signal_band, signal_peak, unbiased_mse
+from core.measures.umse import (
+    NOTHING_HIDDEN,
+    ErrorEstimate,
+    ErrorSums,
+    HiddenPower,
+    hidden_power,
+    signal_band,
+    signal_peak,
+    unbiased_mse,
+)
 from core.noise.errors import NoiseError
 from core.noise.thinning import thin
 
@@ -16,6 +26,16 @@ def _clean(dose: float, frames: int = 4, side: int = 128) -> np.ndarray:
     y, x = np.mgrid[:side, :side]
     picture = 1 + 0.5 * np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 14) * (x > side / 2)
     return np.repeat((dose * picture)[None], frames, axis=0)
+
+
+def _amorphous(dose: float, contrast: float, side: int = 128) -> np.ndarray:
+    """A frame (1, H, W) whose power falls as frequency^-3: slowly, with no end before the px do."""
+    frequency = np.arange(side) / (2 * side)
+    away = np.hypot(frequency[:, None], frequency[None])
+    waves = np.random.default_rng(1).normal(size=away.shape) * (1 + (away / 0.03) ** 2) ** -0.75
+    waves[0, 0] = 0
+    picture = fft.idctn(waves, norm="ortho")
+    return np.maximum(dose * (1 + contrast * picture / picture.std()), 0.0)[None]
 
 
 def test_error_of_a_thinned_result_is_found() -> None:
@@ -58,6 +78,45 @@ def test_without_noise_the_error_is_exact_in_any_band(band: float, seed: int) ->
     result = clean + rng.normal(size=clean.shape)
     found = unbiased_mse(result, clean, np.zeros_like(clean), band)
     assert found.mse == pytest.approx(float(np.mean(np.square(result - clean))), rel=1e-3)
+
+
+def test_interval_holds_faint_signal_that_no_search_can_find() -> None:
+    clean = _amorphous(10.0, 0.05)
+    covered, value_alone = 0, 0
+    for seed in range(40):
+        counts = np.random.default_rng([3, seed]).poisson(clean)
+        found = thinned_error(lambda half: gaussian_filter(half, (0, 4, 4)), counts, 2, seed)
+        truth = np.mean([np.mean(np.square(result - clean)) for result in found.results])
+        covered += found.error.low <= truth <= found.error.high
+        value_alone += abs(truth - found.error.mse) <= found.error.mse - found.error.low
+    assert covered >= 36
+    # Otherwise this signal would be too easy.
+    assert value_alone <= 32
+
+
+def test_hidden_power_is_right_for_the_slowest_fall_and_knows_its_own_spread() -> None:
+    clean, band = _amorphous(10.0, 0.1), 0.12
+    spectrum = fft.dctn(clean[0], norm="ortho")
+    inside = round(2 * band * len(spectrum))
+    spectrum[:inside, :inside] = 0
+    truth = float(np.square(spectrum).mean())
+    found = [
+        hidden_power(counts, counts, band) for counts in np.random.default_rng(2).poisson(clean, (60, *clean.shape))
+    ]
+    powers = np.array([one.power for one in found])
+    assert powers.mean() == pytest.approx(truth, abs=3 * float(powers.std()) / np.sqrt(60))
+    assert np.mean([one.spread for one in found]) == pytest.approx(float(powers.std()), rel=0.3)
+    assert hidden_power(clean, clean, 0.5) == NOTHING_HIDDEN
+
+
+def test_hidden_power_only_lengthens_the_side_of_larger_errors() -> None:
+    sums = ErrorSums(error=100.0, noise_spread=25.0, error_spread=0.0)
+    plain = sums.estimate(10, 0.2)
+    hidden = sums.estimate(10, 0.2, HiddenPower(0.5, 0.5))
+    fewer = sums.estimate(10, 0.2, HiddenPower(-5.0, 0.5))
+    assert (hidden.mse, hidden.low) == (plain.mse, plain.low)
+    assert hidden.high == pytest.approx(10 + 0.5 + 1.96 * np.hypot(0.5, 0.5), rel=1e-3)
+    assert fewer == plain
 
 
 def test_fine_lattice_widens_the_band() -> None:
