@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -25,6 +27,8 @@ from core.protocol.movie import MovieMeta
 
 # Fewer frames tell nothing of a pixel's scatter.
 _FEWEST = 3
+# Dead lines that are named.
+_NAMED = 12
 _VERDICTS = {
     "still": "The specimen moves too little, or not clearly enough, to tell a fixed pattern of the camera from it.",
     "mixed": "Something rests in the picture as strongly as the specimen moves: it may be part of the specimen, so it "
@@ -64,7 +68,7 @@ def run(request: DetectorRequest, context: RunContext) -> DetectorResult:
         _tell_limits(meta, sample, told)
         look = _Look(movie, sample, correction, context)
         statistics, defects, pattern = look.all(meta)
-    found = Defects(defects.mask if known is None else defects.mask | known, defects.doubtful, defects.too_many)
+    found = defects if known is None else replace(defects, mask=defects.mask | known)
     _tell_found(found, pattern, statistics, told)
     result = _result(statistics, found, pattern, len(sample.frames))
     if files is not None and statistics is not None:
@@ -122,10 +126,14 @@ def _tell_found(defects: Defects, pattern: FixedPattern, statistics: Statistics 
             "The frames hold no noise, or too few electrons: a pixel that doesn't behave like the others can't be told."
         )
         told.tell(Notice(level="warning", code="no-noise", text=text))
+    for name, numbers in (("row", defects.lines.rows), ("column", defects.lines.columns)):
+        if numbers:
+            text = f"Dead from one end to the other: {_listed(name, numbers)}, counted from 0."
+            told.tell(Notice(level="info", code="dead-lines", text=text))
     if defects.too_many:
         text = (
             "So many pixels stand out of their surroundings that it must be the specimen (a very sharp lattice, "
-            "reflections): none was called a defect. Reference images tell."
+            "reflections): no single one was called a defect. Reference images tell."
         )
         told.tell(Notice(level="warning", code="too-many", text=text))
     if defects.doubtful:
@@ -139,6 +147,13 @@ def _tell_found(defects: Defects, pattern: FixedPattern, statistics: Statistics 
     elif pattern.verdict == "nothing":
         text = f"No fixed pattern was found; one of {pattern.least:.3g} stored units or more would have been noticed."
         told.tell(Notice(level="info", code="pattern-nothing", text=text))
+
+
+def _listed(name: str, numbers: Sequence[int]) -> str:
+    """Name some lines, the first dozen of them."""
+    some = ", ".join(str(number) for number in numbers[:_NAMED])
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    return f"{name}{'' if len(numbers) == 1 else 's'} {some}{more}"
 
 
 def _result(statistics: Statistics | None, defects: Defects, pattern: FixedPattern, frames: int) -> DetectorResult:

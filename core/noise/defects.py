@@ -9,6 +9,8 @@ given away by at least two of these at once:
   a drift of several px;
 - unstable: far more scatter than its brightness explains, which no neighbour follows.
 
+Whole dead rows and columns are judged as one (`core.noise.dead_lines`): their pixels have neighbours that are as dead.
+
 What hardly ever changes is no electrons, also where it is saturated; what is clipped in some frames only may be a
 bright reflection, and stays.
 """
@@ -16,12 +18,13 @@ bright reflection, and stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
 
+from core.noise.dead_lines import DeadLines, find_dead_lines
 from core.noise.noise_line import NoiseLine
 from core.noise.stuck import stuck
 from core.noise.temporal import Image, Read, Statistics, Step
@@ -93,12 +96,15 @@ class Defects:
     doubtful : int
         Lone bright pixels that scatter, so that they may be reflections, atoms or hot pixels: left alone.
     too_many : bool
-        So much stands out that it must be the specimen: nothing was marked.
+        So much stands out that it must be the specimen: no single pixel was marked.
+    lines : DeadLines
+        Whole rows and columns that are dead; `mask` marks their pixels, too.
     """
 
     mask: npt.NDArray[np.uint8]
     doubtful: int = 0
     too_many: bool = False
+    lines: DeadLines = field(default_factory=DeadLines)
 
     def count(self, kind: int) -> int:
         """How many pixels are of a kind."""
@@ -119,6 +125,17 @@ def find_defects(
     lens : bool
         False for diffraction, whose reflections may be as sharp as a pixel and come and go: only dead pixels there.
     """
+    single = _single_pixels(statistics, read, step, drift, lens)
+    lines = find_dead_lines(statistics) if statistics.frames >= FEW else DeadLines()
+    mask = single.mask.copy()
+    # Whatever else was made of a pixel of theirs: it has no response.
+    mask[lines.mask(mask.shape)] = DEAD
+    return replace(single, mask=mask, lines=lines)
+
+
+def _single_pixels(
+    statistics: Statistics, read: Read, step: Step, drift: npt.NDArray[np.float64] | None, lens: bool
+) -> Defects:
     mask = np.zeros(statistics.mean.shape, dtype=np.uint8)
     if statistics.line is None or min(mask.shape) < _WIDE:
         return Defects(mask)

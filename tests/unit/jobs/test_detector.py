@@ -175,3 +175,13 @@ def test_a_scanned_image_has_no_camera(broken, monkeypatch: pytest.MonkeyPatch) 
     result = run(DetectorRequest(source=str(broken[0]), output=str(broken[0].parent)), listener)
     assert (result.dead, result.hot, result.unstable, result.hits, result.mask) == (0, 0, 0, 0, None)
     assert "scanned" in listener.codes
+
+
+def test_dead_columns_are_marked_and_named(tmp_path: Path) -> None:
+    movie = counted(0.5 + columns(64, 16, 3.0), 30, 4.0)
+    movie[:, :, [20, 41]] = 0
+    listener = Listener()
+    result = run(DetectorRequest(source=str(write(tmp_path / "movie.tif", movie)), output=str(tmp_path)), listener)
+    assert result.dead == 2 * 64
+    assert (tifffile.imread(result.mask)[:, [20, 41]] == 1).all()
+    assert any("columns 20, 41" in notice.text for notice in result.notices)
