@@ -34,6 +34,33 @@ class LibraryRecipe(Record):
     pixel_angstrom: tuple[float, float]
 
 
+class ScenesRecipe(Record):
+    """Scenes of all modalities to train on besides the library.
+
+    Attributes
+    ----------
+    recipe : str
+        A `simulate` recipe of clean images: a TOML file, or the name of one that comes with the program.
+    structures : int
+        How many of its structures are taken, from the first.
+    share : float
+        Of the patches.
+    binnings : tuple of int
+        Px are summed by one of these, each as often.
+    binned_nm : tuple of float
+        Those binnings alone that bring px of images with atoms into this range, if there are any.
+    dose : tuple of float
+        Mean electrons a px before the binning, log-uniform.
+    """
+
+    recipe: str
+    structures: int = Field(gt=0)
+    share: float = Field(gt=0, le=1)
+    binnings: tuple[int, ...] = (1, 2, 4)
+    binned_nm: tuple[float, float] = (0.012, 0.07)
+    dose: tuple[float, float] = (0.1, 20.0)
+
+
 class ScheduleRecipe(Record):
     """How the network is trained.
 
@@ -78,10 +105,11 @@ class ScheduleRecipe(Record):
 
 
 class NetworkRecipe(Record):
-    """Which network: a key of `core.networks` and its arguments."""
+    """Which network: a key of `core.networks`, its arguments, and the installed model whose weights it begins with."""
 
     architecture: str
     config: dict[str, Any] = {}
+    start: str | None = None
 
 
 class CardRecipe(Record):
@@ -102,6 +130,7 @@ class TrainRecipe(Record):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
     library: LibraryRecipe
+    scenes: ScenesRecipe | None = None
     network: NetworkRecipe
     schedule: ScheduleRecipe
     card: CardRecipe

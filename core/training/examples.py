@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.protocol.recipes import ScheduleRecipe
+from core.protocol.recipes import ScenesRecipe, ScheduleRecipe
 from core.training.library_store import Library
+from core.training.scene_store import SceneFile, Scenes
 
 _SEAM = 12
+_ATOMIC = ("HRTEM", "HAADF", "ABF")
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,25 @@ class Example:
     noise: Tensor
 
 
-def draw_batch(library: Library, schedule: ScheduleRecipe, seed: int, group: int) -> Example:
+@dataclass(frozen=True)
+class Source:
+    """Where patches come from: small images of atoms, and scenes of every modality."""
+
+    library: Library
+    scenes: Scenes | None = None
+    scenes_recipe: ScenesRecipe | None = None
+
+
+def draw_batch(source: Source, schedule: ScheduleRecipe, seed: int, group: int) -> Example:
     """Draw batch number `group`: it depends on the seed and the number alone."""
     rng = np.random.default_rng([seed, 7, group])
     fields, factors = [], []
     for _ in range(schedule.batch):
-        fields.append(_clean(library, schedule, rng))
+        wanted = source.scenes_recipe
+        if source.scenes is not None and wanted is not None and rng.uniform() < wanted.share:
+            fields.append(_scene(source.scenes, wanted, schedule.patch, rng))
+        else:
+            fields.append(_clean(source.library, schedule, rng))
         factors.append(1.0 if rng.uniform() < 0.8 else float(np.exp(rng.uniform(np.log(0.7), np.log(1.6)))))
     return count(torch.from_numpy(np.stack(fields))[:, None], torch.tensor(factors), rng)
 
@@ -58,6 +73,35 @@ def _clean(library: Library, schedule: ScheduleRecipe, rng: np.random.Generator)
         return patch * np.float32(_log_uniform(rng, schedule.dose_stem) / max(patch.mean(), 0.05))
     patch = crop(library.tem, library.held_out, schedule.patch, rng)
     return illuminate(vary_contrast(patch, rng), rng) * np.float32(_log_uniform(rng, schedule.dose_tem))
+
+
+def _scene(scenes: Scenes, recipe: ScenesRecipe, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    scene = scenes.train[int(rng.integers(len(scenes.train)))]
+    image = scene.view(int(rng.integers(1 << 16)))
+    fitting = binnings_of(scene, recipe, image.shape[0], side)
+    binning = fitting[int(rng.integers(len(fitting)))]
+    top, left = rng.integers(0, image.shape[0] - side * binning + 1, 2)
+    patch = binned(image[top : top + side * binning, left : left + side * binning], binning)
+    patch = np.ascontiguousarray(turned(patch, int(rng.integers(8))))
+    if scene.modality in ("HRTEM", "TEM") and rng.uniform() < 0.5:
+        # Thick crystals have more contrast here than in a microscope.
+        patch = 1 + np.float32(rng.uniform(0.3, 1.0)) * (patch - 1)
+    return patch * np.float32(_log_uniform(rng, recipe.dose) * binning**2)
+
+
+def binnings_of(scene: SceneFile, recipe: ScenesRecipe, length: int, side: int) -> list[int]:
+    """Return the binnings that suit a scene whose images have sides of `length`, for patches of `side` px."""
+    possible = [one for one in recipe.binnings if side * one <= length]
+    low, high = recipe.binned_nm
+    good = [one for one in possible if low <= one * scene.pixel_nm <= high]
+    return good if good and scene.modality in _ATOMIC else possible
+
+
+def binned(image: NDArray[np.float16], binning: int) -> NDArray[np.float32]:
+    """Return the means of blocks of binning x binning px of an image (h, w)."""
+    rows, columns = (length // binning for length in image.shape)
+    blocks = image.astype(np.float32).reshape(rows, binning, columns, binning)
+    return np.asarray(blocks.mean((1, 3)), np.float32)
 
 
 def crop(stack: NDArray[np.float16], held_out: int, side: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.protocol.recipes import ScheduleRecipe
-from core.training.examples import Example, draw_batch
-from core.training.library_store import Library
+from core.training.examples import Example, Source, draw_batch
 from core.training.losses import place_weights
 
 GROUPS = 8
@@ -51,15 +50,15 @@ class Prefetcher:
     """Gives step number k its batch; what it gives depends on the seed and k alone."""
 
     def __init__(
-        self, network: LatticeCorrectedNet, library: Library, schedule: ScheduleRecipe, seed: int, device: str
+        self, network: LatticeCorrectedNet, source: Source, schedule: ScheduleRecipe, seed: int, device: str
     ) -> None:
-        self._network, self._library, self._schedule = network, library, schedule
+        self._network, self._source, self._schedule = network, source, schedule
         self._seed, self._device = seed, device
         self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._ready: dict[int, Future[Prepared]] = {}
 
     def _make(self, group: int) -> Prepared:
-        return prepare(self._network, draw_batch(self._library, self._schedule, self._seed, group), self._device)
+        return prepare(self._network, draw_batch(self._source, self._schedule, self._seed, group), self._device)
 
     def get(self, step: int) -> Prepared:
         """Return the batch of a step, waiting for it if need be, and have the coming ones made."""

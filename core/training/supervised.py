@@ -9,16 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import nn
 
+from core.models import ModelStore
 from core.networks.lattice_corrected import LatticeCorrectedNet
-from core.networks.registry import build
+from core.networks.registry import build, load
 from core.protocol.recipes import ScheduleRecipe, TrainRecipe
+from core.simulation.recipe_files import load_simulation
 from core.training.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from core.training.examples import Source
 from core.training.library_store import StoppedError, open_library
 from core.training.losses import log_error
 from core.training.model_folder import write_model
 from core.training.prefetch import Prefetcher, Prepared
+from core.training.scene_store import open_scenes
 from core.training.validation import Held, held_out_set, score
 
 Progress = Callable[[float, str], None]
@@ -83,7 +89,7 @@ def train(
         progress(fraction * _LIBRARY_SHARE, message)
 
     try:
-        library = open_library(recipe.library, recipe.seed, out_dir / "library", first_part, should_stop)
+        source = _open_source(recipe, out_dir, first_part, should_stop)
     except StoppedError:
         return TrainResult(False, 0, 0.0, None)
     state = _fresh_state(recipe, device)
@@ -91,8 +97,8 @@ def train(
     if checkpoint.exists():
         load_checkpoint(state, checkpoint)
     network = _lattice_network(state)
-    held = held_out_set(network, library, recipe.schedule.patch, recipe.seed, device)
-    batches = Prefetcher(network, library, recipe.schedule, recipe.seed, device)
+    held = held_out_set(network, source, recipe.schedule.patch, recipe.seed, device)
+    batches = Prefetcher(network, source, recipe.schedule, recipe.seed, device)
     run = _Run(recipe, state, batches, held, out_dir, checkpoint, progress, should_stop, device)
     try:
         finished = run.go()
@@ -105,14 +111,34 @@ def train(
     return TrainResult(True, state.step, state.seconds, model, scores)
 
 
+def _open_source(recipe: TrainRecipe, out_dir: Path, progress: Progress, should_stop: Callable[[], bool]) -> Source:
+    library = open_library(recipe.library, recipe.seed, out_dir / "library", progress, should_stop)
+    if recipe.scenes is None:
+        return Source(library)
+    scenes = load_simulation(recipe.scenes.recipe).model_copy(update={"structures": recipe.scenes.structures})
+    return Source(library, open_scenes(scenes, out_dir / "scenes", progress, should_stop), recipe.scenes)
+
+
 def _fresh_state(recipe: TrainRecipe, device: str) -> TrainState:
     torch.manual_seed(recipe.seed)
     network = build(recipe.network.architecture, recipe.network.config).to(device)
+    if recipe.network.start is not None:
+        _begin_with(network, recipe.network.start)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     schedule = recipe.schedule
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay)
     return TrainState(network, average, optimizer)
+
+
+def _begin_with(network: nn.Module, name: str) -> None:
+    """Take over the weights of an installed model."""
+    model = ModelStore.default().get(name)
+    weights = {key: torch.from_numpy(np.array(value)) for key, value in model.load_weights().items()}
+    other = load(model.card.architecture, model.card.config, weights)
+    if not isinstance(network, LatticeCorrectedNet) or not isinstance(other, LatticeCorrectedNet):
+        raise TypeError(f"only lattice-corrected networks can begin with {name}")
+    network.begin_with(other)
 
 
 def _lattice_network(state: TrainState) -> LatticeCorrectedNet:

@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from core.networks.lattice_corrected import LatticeCorrectedNet
-from core.training.examples import count
-from core.training.library_store import Library
+from core.training.examples import Source, binned, binnings_of, count
 from core.training.prefetch import Prepared, prepare
+from core.training.scene_store import SceneFile
 
 VACUUM = 0.45
 _TEM_COUNTS = {"tem s=1": 7.2, "tem s=5": 36.0, "tem s=25": 180.0}
 _STEM_COUNTS = {"stem low": 8.0, "stem high": 60.0}
+# Electrons a px before the binning, and how many structures of each modality.
+_SCENE_DOSES = {"low": 0.4, "high": 5.0}
+_SCENES = 12
 _BATCH = 8
 
 
@@ -28,9 +31,10 @@ class Held:
     scale: Tensor
 
 
-def held_out_set(network: LatticeCorrectedNet, library: Library, side: int, seed: int, device: str) -> list[Held]:
+def held_out_set(network: LatticeCorrectedNet, source: Source, side: int, seed: int, device: str) -> list[Held]:
     """Draw the validation set: fixed noise on the middle of every held-out structure, and blank frames."""
     rng = np.random.default_rng([seed, 11])
+    library = source.library
     groups: list[tuple[str, np.ndarray, float, float]] = []
     for name, dose in _TEM_COUNTS.items():
         groups.append((name, _middle(library.tem[-library.held_out :, 0], side), dose, VACUUM))
@@ -47,6 +51,30 @@ def held_out_set(network: LatticeCorrectedNet, library: Library, side: int, seed
             example = count(truth, torch.ones(len(truth)), rng)
             scale = example.mean.to(device).view(-1, 1, 1, 1) / dose * unit
             out.append(Held(name, prepare(network, example, device), scale))
+    return out + _held_scenes(network, source, side, rng, device)
+
+
+def _held_scenes(
+    network: LatticeCorrectedNet, source: Source, side: int, rng: np.random.Generator, device: str
+) -> list[Held]:
+    """Two doses of the middles of scenes that only validate; errors are relative to each image's range."""
+    if source.scenes is None or source.scenes_recipe is None:
+        return []
+    groups: dict[str, list[SceneFile]] = {}
+    for scene in source.scenes.validation:
+        groups.setdefault(scene.modality, []).append(scene)
+    out = []
+    for modality, scenes in groups.items():
+        for name, dose in _SCENE_DOSES.items():
+            for scene in scenes[:_SCENES]:
+                image = scene.view(0)
+                fitting = binnings_of(scene, source.scenes_recipe, image.shape[0], side)
+                binning = fitting[len(fitting) // 2]
+                patch = binned(_middle(image[None], side * binning)[0], binning)
+                truth = torch.from_numpy(patch)[None, None] * (dose * binning**2)
+                example = count(truth, torch.ones(1), rng)
+                scale = example.mean.to(device).view(-1, 1, 1, 1) / float(truth.max() - truth.min())
+                out.append(Held(f"{modality} {name}", prepare(network, example, device), scale))
     return out
 
 

@@ -113,3 +113,34 @@ def test_a_network_is_built_again_from_its_config_and_weights() -> None:
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(UnknownArchitectureError, match="no-such-net"):
         build("no-such-net", {})
+
+
+def test_a_network_with_more_candidates_begins_where_another_one_is() -> None:
+    known = _network(3)
+    torch.manual_seed(4)
+    grown = LatticeCorrectedNet(channels=(8, 8, 8), windows=(4, 8, 16, 32), mixture=True).eval().requires_grad_(False)
+    grown.begin_with(known)
+    counts = _counts(64, 64)
+    mean = counts.mean((1, 2, 3))
+    first, second = known(counts, mean, 1), grown(counts, mean, 1)
+    assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1] > 0.9
+    # Without the new candidates it is the same network.
+    assert grown.by_dose[2].bias is not None
+    new = [grown.names.index(name) for name in set(grown.names) - set(known.names)]
+    grown.by_dose[2].bias[new] = -1e4
+    torch.testing.assert_close(grown(counts, mean, 1), first, atol=1e-4, rtol=0)
+
+
+def test_a_network_of_other_channels_cannot_be_taken_over() -> None:
+    with pytest.raises(ValueError, match="can't become"):
+        LatticeCorrectedNet(channels=(8, 16), windows=(8, 16)).begin_with(_network())
+
+
+def test_the_mixture_is_one_of_the_candidates() -> None:
+    network = LatticeCorrectedNet(channels=(8, 8, 8), windows=(8, 16), mixture=True)
+    counts = _counts(48, 48)
+    found, _, _ = network.features(counts, counts.mean((1, 2, 3)))
+    assert found.shape[1] == len(network.names) == network.candidates
+    others = found[:, :-1]
+    assert bool((found[:, -1] <= others.amax(1) + 1e-6).all())
+    assert bool((found[:, -1] >= others.amin(1) - 1e-6).all())

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from core.protocol.recipes import TrainRecipe
-from core.training.examples import count, crop, draw_batch, illuminate, vary_contrast
+from core.protocol.recipes import ScenesRecipe, TrainRecipe
+from core.training.examples import Source, binned, binnings_of, count, crop, draw_batch, illuminate, vary_contrast
 from core.training.library_store import Library
 from core.training.losses import log_error, place_weights
+from core.training.scene_store import SceneFile, Scenes
 
 
 def _library() -> Library:
@@ -18,11 +21,11 @@ def _library() -> Library:
 
 
 def test_a_batch_depends_on_the_seed_and_its_number_alone(recipe: TrainRecipe) -> None:
-    first = draw_batch(_library(), recipe.schedule, 1, 4)
-    draw_batch(_library(), recipe.schedule, 1, 3)
-    again = draw_batch(_library(), recipe.schedule, 1, 4)
+    first = draw_batch(Source(_library()), recipe.schedule, 1, 4)
+    draw_batch(Source(_library()), recipe.schedule, 1, 3)
+    again = draw_batch(Source(_library()), recipe.schedule, 1, 4)
     assert torch.equal(first.counts, again.counts)
-    assert not torch.equal(first.counts, draw_batch(_library(), recipe.schedule, 1, 5).counts)
+    assert not torch.equal(first.counts, draw_batch(Source(_library()), recipe.schedule, 1, 5).counts)
 
 
 def test_held_out_structures_are_never_drawn() -> None:
@@ -67,3 +70,35 @@ def test_a_block_that_lost_electrons_costs_more_than_noise_of_the_same_size() ->
     offset = torch.full_like(truth, 0.1)
     scattered = offset * torch.sign(torch.randn(truth.shape, generator=torch.Generator().manual_seed(0)))
     assert log_error(offset, truth, ones, ones) > log_error(scattered, truth, ones, ones) + 0.5
+
+
+def _scenes(folder: Path, sides: int = 96) -> Scenes:
+    files = []
+    for number, (modality, pixel) in enumerate((("HRTEM", 0.03), ("SEM", 5.0), ("HRTEM", 0.01))):
+        path = folder / f"{number}.npy"
+        np.save(path, np.full((2, sides, sides), 1.0 + number, np.float16))
+        files.append(SceneFile(path, modality, pixel))
+    return Scenes(tuple(files[:2]), tuple(files[2:]))
+
+
+def test_scenes_enter_by_their_share_with_the_dose_of_their_binning(recipe: TrainRecipe, tmp_path: Path) -> None:
+    wanted = ScenesRecipe(recipe="zoo", structures=3, share=1.0, binnings=(1, 2), dose=(4.0, 4.0))
+    source = Source(_library(), _scenes(tmp_path), wanted)
+    means = [draw_batch(source, recipe.schedule, 1, group).mean for group in range(12)]
+    levels = {round(float(mean)) for mean in torch.cat(means)}
+    # The first scene has the level 1, the second 2; the third only validates. Binning by 2 has four times the counts.
+    assert all(min(abs(level - known) for known in (4, 8, 16, 32)) <= 1 for level in levels)
+
+
+def test_pixels_of_atoms_are_summed_into_the_range_where_lattices_are_seen(tmp_path: Path) -> None:
+    wanted = ScenesRecipe(recipe="zoo", structures=3, share=1.0, binned_nm=(0.05, 0.07))
+    scenes = _scenes(tmp_path)
+    assert binnings_of(scenes.train[0], wanted, 96, 48) == [2]
+    assert binnings_of(scenes.train[1], wanted, 96, 48) == [1, 2]
+    assert binnings_of(scenes.validation[0], wanted, 96, 24) == [1, 2, 4]
+
+
+def test_sums_keep_the_mean() -> None:
+    image = np.arange(48, dtype=np.float16).reshape(6, 8)
+    assert binned(image, 2).mean() == image.mean()
+    assert binned(image, 2)[0, 0] == image[:2, :2].mean()

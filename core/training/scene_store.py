@@ -1,0 +1,96 @@
+"""Simulated scenes on disk for training: clean images of every modality, made once by a `simulate` recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.protocol.simulation import SimulateRecipe
+from core.simulation import generator
+from core.simulation.clean_sets import is_whole, open_structure, write_structure
+from core.training.library_store import StoppedError
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A structure's images (views, side, side), float16 with mean 1 each.
+
+    Attributes
+    ----------
+    path
+        Of the array.
+    modality
+        ``HRTEM``, ``HAADF``, ``ABF``, ``SEM`` or ``TEM``.
+    pixel_nm
+        Size of a px.
+    """
+
+    path: Path
+    modality: str
+    pixel_nm: float
+
+    def view(self, number: int) -> NDArray[np.float16]:
+        """Return one image, mapped from the disk; numbers go round."""
+        images = open_structure(self.path)
+        return np.asarray(images[number % len(images)])
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What there is to train on, and what only validates; no structure is on both sides."""
+
+    train: tuple[SceneFile, ...]
+    validation: tuple[SceneFile, ...]
+
+
+def open_scenes(
+    recipe: SimulateRecipe,
+    folder: Path,
+    progress: Callable[[float, str], None],
+    should_stop: Callable[[], bool],
+    workers: int = 2,
+) -> Scenes:
+    """Open the scenes of a recipe in `folder`, simulating what is missing first.
+
+    What ``quietbeam simulate`` wrote into a folder is taken as it is.
+
+    Raises
+    ------
+    StoppedError
+        If `should_stop` became true; the finished structures stay.
+    """
+
+    def check() -> None:
+        if should_stop():
+            raise StoppedError
+
+    def make(index: int) -> None:
+        place = folder / generator.split_of(recipe, index)
+        place.mkdir(parents=True, exist_ok=True)
+        write_structure(place, recipe, index, check)
+
+    missing = [i for i in range(recipe.structures) if not is_whole(folder / generator.split_of(recipe, i), recipe, i)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for done, _ in enumerate(pool.map(make, missing), 1):
+                progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
+    finally:
+        torch.set_num_threads(threads)
+    return Scenes(*(_files(folder / split) for split in ("train", "validation")))
+
+
+def _files(folder: Path) -> tuple[SceneFile, ...]:
+    found = []
+    for note in sorted(folder.glob("*.json")):
+        said = json.loads(note.read_text(encoding="utf-8"))["views"][0]
+        found.append(SceneFile(note.with_suffix(".npy"), said["modality"], float(said["pixel_nm"])))
+    return tuple(found)
