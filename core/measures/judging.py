@@ -12,6 +12,7 @@ from core.measures import flags as limits
 from core.measures.belonging import Belonging, belonging
 from core.measures.clips import Clip
 from core.measures.corrections import Removable, Share, holds_its_look, removable
+from core.measures.count_fit import count_measures
 from core.measures.cross_spectra import CrossSpectra, cross_spectra
 from core.measures.intensity import Intensity, match
 from core.measures.references import reference_fit
@@ -80,7 +81,8 @@ def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[],
     core = _core(clips, check)
     parts, spectrum = residual(clips), residual_spectrum(clips, core.near)
     out.measures |= _error_measures(core.found, core.inside) | _time_measures(core.response)
-    out.measures |= _residual_measures(parts, spectrum, known.gain)
+    out.measures |= _residual_measures(parts, spectrum, known.gain) | count_measures(clips)
+    check()
     if core.drift is not None:
         caveat = "Translation of the whole picture only."
         out.measures["drift"] = Measure(value=core.drift, unit="px/frame", caveat=caveat)

@@ -77,10 +77,9 @@ def _dead(statistics: Statistics, along: int) -> tuple[int, ...]:
 
 def _profiles(statistics: Statistics, along: int, part: npt.NDArray[np.intp]) -> tuple[Profile, Profile]:
     """Return mean and scatter of each line's piece; of the scatter without its highest eighth, which may be hits."""
-    usable, mean, noise = (
-        np.take(values, part, axis=along) for values in (statistics.usable, statistics.mean, statistics.noise)
-    )
-    level = (mean * usable).sum(axis=along, dtype=np.float64) / np.maximum(usable.sum(axis=along), 1)
+    usable, mean = np.take(statistics.usable, part, axis=along), np.take(statistics.mean, part, axis=along)
+    noise = np.take(statistics.noise, part, axis=along)
+    level = np.where(usable, mean, 0).sum(axis=along, dtype=np.float64) / np.maximum(usable.sum(axis=along), 1)
     kept = len(part) - len(part) // _TRIMMED
     low = np.partition(np.where(usable, noise, np.inf), kept - 1, axis=along).take(range(kept), axis=along)
     return level, low.mean(axis=along, dtype=np.float64)
