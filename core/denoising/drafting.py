@@ -33,6 +33,9 @@ from core.protocol.denoise import (
 from core.protocol.movie import MovieMeta
 from core.views import percentiles
 
+# Frames that methods over time look at together while they tune themselves, at most.
+_TUNED_ON = 161
+
 
 @dataclass
 class KeptDraft:
@@ -144,7 +147,10 @@ def _made_ready(
 
 
 def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | None = None) -> EstimateResult:
-    """Foresee the cost of a denoise by reading a frame and timing one tile; nothing is written.
+    """Foresee the cost of a denoise by looking at some frames and timing one tile; nothing is written.
+
+    The time holds what a filter takes to tune itself. Of a longer movie it is measured on as many frames as methods
+    over time look at together, and what they do with every frame is multiplied.
 
     Raises
     ------
@@ -158,8 +164,13 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         method = find_method(request.model, store)
         correction = asked_correction(request, movie.meta)
         scale, _ = scale_of(request, movie, selection, correction)
-        source = electron_movie(movie, selection, scale, correction)
-        prepared, _ = prepare(source, method, request.device, region, context, request.tile, request.plan)
+        # A plan goes by the numbers of all frames, and leaves nothing to tune.
+        some = selection if request.plan is not None else _some(selection)
+        source = electron_movie(movie, some, scale, correction)
+        frames = len(selection.starts)
+        watch = Watch(context, source.frames)
+        prepared, _ = prepare(source, method, request.device, region, watch, request.tile, request.plan)
+        tuning = watch.seconds(frames)
         grid = make_grid(movie.meta.height, movie.meta.width, region, prepared.state.geometry, prepared.tile)
         began = time.monotonic()
         block = _around_middle(source, prepared)
@@ -169,15 +180,60 @@ def estimate(request: DenoiseRequest, store: ModelStore, context: RunContext | N
         job = Job(source, prepared.denoiser, prepared.state, region, one)
         # The first call of a network chooses kernels and fills caches: the second one is closer to the rest.
         computing = min(_timed(job, block, context) for _ in range(2)) * grid.pixels / one.pixels
-    shape = (source.frames, region.y1 - region.y0, region.x1 - region.x0)
+    shape = (frames, region.y1 - region.y0, region.x1 - region.x0)
     return EstimateResult(
-        seconds=source.frames * max(reading, computing),
+        seconds=tuning + frames * max(reading, computing),
         output_bytes=needed_bytes(shape, request.dtype),
         free_bytes=free_bytes(output),
         output=str(output),
         device=prepared.plan.device,
         device_name=prepared.plan.device_name,
     )
+
+
+def _some(selection: Selection) -> Selection:
+    """Return the middle of the longest segment: as many frames as tuning looks at together, or all if these are few."""
+    if len(selection.starts) <= _TUNED_ON:
+        return selection
+    first, last = max(selection.segments, key=lambda one: one[1] - one[0])
+    start = max(first, (first + last - _TUNED_ON) // 2)
+    starts = selection.starts[start : min(last, start + _TUNED_ON)]
+    return Selection(starts, selection.summed, ((0, len(starts)),), 0)
+
+
+class Watch(QuietContext):
+    """Times a method that makes itself ready: stages that go through all frames apart from the rest.
+
+    Parameters
+    ----------
+    context
+        Asked whether to stop.
+    frames
+        How many the movie has that it is given.
+    """
+
+    def __init__(self, context: RunContext, frames: int) -> None:
+        self._context, self._frames = context, frames
+        self._began = time.monotonic()
+        self._each = 0.0
+        self._stage: tuple[str, float, int] | None = None
+
+    def check(self) -> None:
+        """Stop if that is wanted."""
+        self._context.check()
+
+    def progress(self, stage: str, done: int, total: int, eta_s: float | None, rate: float | None) -> None:
+        """Take the time between the first and the last frame of a stage."""
+        now = time.monotonic()
+        if self._stage is None or self._stage[0] != stage:
+            self._stage = (stage, now, done)
+        elif total == self._frames and done == total and done > self._stage[2]:
+            self._each += (now - self._stage[1]) / (done - self._stage[2])
+            self._stage = (stage, now, done)
+
+    def seconds(self, frames: int) -> float:
+        """Return the time so far as it would be for so many frames."""
+        return time.monotonic() - self._began + self._each * max(0, frames - self._frames)
 
 
 def _around_middle(source: RequestMovie, prepared: Prepared) -> Block:

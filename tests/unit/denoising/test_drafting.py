@@ -7,6 +7,7 @@ import pytest
 
 from core.denoising.context import Cancelled
 from core.denoising.run import KeptDraft, denoise_movie, draft, estimate
+from core.denoising.source import RequestMovie
 from core.movies import Movie, open_movie
 from core.movies.writers import needed_bytes
 from core.protocol.denoise import DraftRequest, Region, Scratch
@@ -95,6 +96,27 @@ def test_an_estimate_writes_nothing_and_knows_size_and_device(tmp_path, store):
 def test_an_estimate_counts_frames_and_tiles(tmp_path, store, monkeypatch):
     source = write_movie(tmp_path / "a.tif", frames=40, size=(96, 96))
     monkeypatch.setattr("core.denoising.drafting._timed", lambda job, block, context: 100.0)
-    assert estimate(request(source, "tiny"), store).seconds == pytest.approx(4000.0)
-    assert estimate(request(source, "tiny", sum_frames=4), store).seconds == pytest.approx(1000.0)
+    # Beside them a moment to make ready.
+    assert estimate(request(source, "tiny"), store).seconds == pytest.approx(4000.0, abs=60)
+    assert estimate(request(source, "tiny", sum_frames=4), store).seconds == pytest.approx(1000.0, abs=60)
     assert estimate(request(source, "tiny", tile=60), store).seconds > 5 * 4000.0
+
+
+def test_an_estimate_of_a_filter_over_time_holds_its_tuning_and_reads_no_more_of_a_long_movie(
+    tmp_path, store, monkeypatch
+):
+    read, one = [], RequestMovie.read
+    monkeypatch.setattr(RequestMovie, "read", lambda self, index: read.append(index) or one(self, index))
+    # Time is what was read: a second a frame.
+    monkeypatch.setattr("core.denoising.drafting.time.monotonic", lambda: float(len(read)))
+    monkeypatch.setattr("core.denoising.drafting._timed", lambda job, block, context: 0.0)
+    seconds, reads = {}, {}
+    for frames in (12, 200, 400):
+        source = write_movie(tmp_path / f"{frames}.tif", frames=frames, size=(32, 32))
+        read.clear()
+        seconds[frames] = estimate(request(source, "frame-average"), store).seconds
+        reads[frames] = len(read)
+    # Each frame is read to follow the drift and to be denoised, and some again to tune.
+    assert seconds[12] > 2 * 12
+    assert seconds[400] - seconds[200] == pytest.approx(2 * 200, rel=0.05)
+    assert reads[400] == pytest.approx(reads[200], abs=20)
