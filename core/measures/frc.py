@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 RAW_THRESHOLD = 1 / 7
 HONEST_THRESHOLD = math.sqrt(RAW_THRESHOLD)
 _TAPER = 0.125
+# Errors by which a ring must stand out of noise.
+_SURE = 4.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,24 @@ def expected_of_perfect(raw: RingCorrelation) -> Array:
     With raw against raw FRC = SNR / (1 + SNR), that is sqrt(SNR / (1 + SNR)) by ring.
     """
     return np.asarray(np.sqrt(np.clip(np.nan_to_num(raw.value), 0.0, 1.0)))
+
+
+def share_of_perfect(honest: RingCorrelation, raw: RingCorrelation) -> float | None:
+    """Return how much of the correlation that a perfect denoiser would have a result has, over the rings with signal.
+
+    `honest` is of the result against the raw other half. Rings count by how well they are known, as far as the raw
+    curve stays above what noise alone scatters by. 1 for the truth; None if there is no such ring.
+    """
+    sure = np.nan_to_num(raw.value) > _SURE * raw.error
+    if not sure.any():
+        return None
+    # The innermost rings hold hardly a frequency; beyond where noise begins, a ring that stands out may be chance.
+    first = int(np.argmax(sure))
+    behind = np.flatnonzero(~sure[first:])
+    kept = slice(first, first + int(behind[0]) if len(behind) else None)
+    weight = 1 / np.square(raw.error[kept])
+    perfect = float(weight @ expected_of_perfect(raw)[kept])
+    return float(weight @ np.nan_to_num(honest.value[kept])) / perfect
 
 
 def _rings(shape: tuple[int, int]) -> tuple[npt.NDArray[np.intp], int]:

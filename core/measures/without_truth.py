@@ -12,7 +12,7 @@ from core.measures.aligned import overlapping
 from core.measures.clips import Clip
 from core.measures.corrections import Removable
 from core.measures.css import css, mean_of_five
-from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, ring_correlation
+from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, ring_correlation, share_of_perfect
 from core.measures.residual import ResidualSpectrum
 from core.measures.snr import two_frame_snr
 from core.measures.umse import ErrorSums, hidden_power, signal_band, signal_peak, squared_errors
@@ -150,7 +150,7 @@ def _looked(looks: Looks, noise: float) -> Iterator[tuple[Frames, Frames, npt.ND
 def _correlations(looks: Looks) -> dict[str, Measure]:
     pairs = looks.pairs(looks.apart)
     needs = "Needs two neighbouring frames of 32 px or more."
-    names = ("snr", "frc_raw", "frc_result")
+    names = ("snr", "frc_raw", "frc_result", "frc_of_perfect")
     cut = [(number, frame, other) for number, frame, other in pairs if looks.clips[number].frames > 1]
     raw, honest, ratios = [], [], []
     size: tuple[int, int] | None = None
@@ -184,10 +184,17 @@ def _correlations(looks: Looks) -> dict[str, Measure]:
         "Where the result against the raw neighbour falls below sqrt(1/7), which is 1/7 of raw against raw: below "
         "frc_raw signal was lost. Not a resolution; never compare two results with each other."
     )
+    of_perfect = (
+        "Of the result against the raw neighbour, over what a perfect denoiser would reach, the root of raw against "
+        "raw; mean over the rings with signal. 1 is good, less is signal that was lost or noise that was kept. By "
+        "chance it may lie above 1."
+    )
+    raw_curve, curve = ring_correlation(same(raw)), ring_correlation(same(honest))
     return {
         "snr": Measure(value=float(np.mean(ratios)) if ratios else None, caveat=snr),
-        "frc_raw": _frequency(ring_correlation(same(raw)).falls_below(RAW_THRESHOLD), plain),
-        "frc_result": _frequency(ring_correlation(same(honest)).falls_below(HONEST_THRESHOLD), partner),
+        "frc_raw": _frequency(raw_curve.falls_below(RAW_THRESHOLD), plain),
+        "frc_result": _frequency(curve.falls_below(HONEST_THRESHOLD), partner),
+        "frc_of_perfect": Measure(value=share_of_perfect(curve, raw_curve), caveat=of_perfect),
     }
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from core.measures.aligned import overlapping
 from core.measures.css import css, mean_of_five
 from core.measures.fidelity import psnr_over_range, ssim_over_range
-from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, expected_of_perfect, ring_correlation
+from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, expected_of_perfect, ring_correlation, share_of_perfect
 from core.measures.pgure import pgure
 from core.measures.snr import two_frame_snr
 
@@ -81,6 +81,29 @@ def test_perfect_denoiser_reaches_the_root_of_the_raw_curve() -> None:
     # So the same ring passes the converted threshold, and 1/7 would have passed too far.
     assert honest.falls_below(HONEST_THRESHOLD) == pytest.approx(raw.falls_below(RAW_THRESHOLD), abs=0.03)
     assert honest.falls_below(RAW_THRESHOLD) > raw.falls_below(RAW_THRESHOLD)
+
+
+@pytest.mark.parametrize("noise", [2.0, 6.0])
+def test_the_truth_has_all_of_what_a_perfect_denoiser_reaches_and_spoiled_results_less(noise: float) -> None:
+    rng = np.random.default_rng(3)
+    scenes = [_scene(128, seed) for seed in range(6)]
+    halves = [[s + rng.normal(0, noise, s.shape) for s in scenes] for _ in range(2)]
+    raw = ring_correlation(zip(*halves, strict=True))
+    spoiled = {
+        "truth": scenes,
+        "blurred": [gaussian_filter(s, 8.0, mode="wrap") for s in scenes],
+        "noisy": halves[0],
+        "nothing": [rng.normal(0, 1, s.shape) for s in scenes],
+    }
+    shares = {
+        name: share_of_perfect(ring_correlation(zip(results, halves[1], strict=True)), raw)
+        for name, results in spoiled.items()
+    }
+    assert shares["truth"] == pytest.approx(1, abs=0.05)
+    assert max(shares["blurred"], shares["noisy"]) < 0.9
+    assert abs(shares["nothing"]) < 0.15
+    pure = ring_correlation([(rng.normal(0, 1, (64, 64)), rng.normal(0, 1, (64, 64)))])
+    assert share_of_perfect(pure, pure) is None
 
 
 def test_result_of_the_same_half_is_no_partner() -> None:
