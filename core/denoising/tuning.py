@@ -131,17 +131,19 @@ def noise_of(movie: ElectronMovie, electrons: Frames) -> float | None:
     return pixel_variance(movie.scale, electrons[0])
 
 
-def frame_looks(electrons: Frames, variance: float | None, seed: int) -> tuple[Look, ...]:
+def frame_looks(electrons: Frames, variance: float | None, seed: int, share: float = _SHARE) -> tuple[Look, ...]:
     """Return looks at frames (T, H, W): thinned ones of whole counts, coupled ones of other data.
 
     Parameters
     ----------
     variance : float or None
         Noise variance of a px; None is Poisson's, the local mean.
+    share : float
+        Of whole counts, of which the target is made.
     """
     counts = whole_counts_of(electrons) if variance is None else None
     if counts is not None:
-        return (thinned_look(counts, seed),)
+        return (thinned_look(counts, seed, share),)
     return coupled_looks(electrons, local_mean(electrons) if variance is None else variance, seed)
 
 

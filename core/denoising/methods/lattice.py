@@ -1,4 +1,4 @@
-"""Lattice-corrected networks: whole-frame mean and binning are chosen once a movie."""
+"""Lattice-corrected networks: the binning is chosen once a movie, by the error against looks not shown to them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from core.denoising.context import RunContext
-from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
+from core.denoising.denoiser import Block, ElectronMovie, Geometry, Needs, State
 from core.denoising.devices import Device
 from core.denoising.methods.torch_runner import TorchRunner
-from core.networks.binning_choice import choose_binning
+from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of, spread
+from core.networks.binning_choice import BINNINGS
 from core.networks.lattice_corrected import LatticeCorrectedNet
 
-_LOOKS = 4
-_LOOK_SIDE = 1536
+_LOOKS = 2
+_SEED = 20
+# A fifth of the electrons judges: with fewer the judgement is too noisy, with more the network sees another dose.
+_SHARE = 0.2
+# Below this many binned px a side there is too little to judge by.
+_LEAST_BINNED = 32
 _LEAST_MEAN = 1e-3
 # Measured: a binned px costs this much (windows, candidates, the UNet's activations), a px of the frame that much.
 _BYTES_PER_BINNED_PIXEL = {"bfloat16": 1000.0, "float32": 1300.0}
@@ -63,20 +67,22 @@ class LatticeDenoiser:
         return block.denoised(electrons)
 
     def _choose(self, movie: ElectronMovie, context: RunContext) -> int:
-        frames = []
-        for frame in np.unique(np.linspace(0, movie.frames - 1, _LOOKS).astype(int)):
+        looks: list[Look] = []
+        for number, frame in enumerate(spread(movie.frames, _LOOKS)):
             context.check()
-            whole = movie.block(int(frame), int(frame) + 1).electrons[0]
-            # A copy: a view would keep the whole frame, and four frames of 4k are 256 MB.
-            frames.append(_middle(whole).copy())
-        size = None
-        if movie.meta.pixel_size is not None and movie.meta.pixel_unit == "nm":
-            size = float(np.mean(movie.meta.pixel_size))
-        with torch.inference_mode():
-            return choose_binning(torch.from_numpy(np.stack(frames)).clamp(min=0), size)
+            electrons = middle(movie.block(frame, frame + 1).electrons, LOOK_SIDE)
+            looks += frame_looks(electrons, noise_of(movie, electrons), _SEED + number, _SHARE)
+        side = min(movie.height, movie.width, LOOK_SIDE)
+        possible = [one for one in BINNINGS if side // one >= _LEAST_BINNED] or [1]
+        losses: dict[int, float] = {}
+        # From coarse to fine: finer sums cost four times as much, and are seldom worth it once they have become worse.
+        for binning in reversed(possible):
+            losses[binning] = sum(self._loss(look, binning, context) for look in looks)
+            if len(losses) > 2 and losses[binning] > losses[2 * binning]:
+                break
+        return min(losses, key=losses.__getitem__)
 
-
-def _middle(frame: Frames) -> Frames:
-    """Return the middle of a large frame."""
-    top, left = (max(0, (length - _LOOK_SIDE) // 2) for length in frame.shape)
-    return frame[top : top + _LOOK_SIDE, left : left + _LOOK_SIDE]
+    def _loss(self, look: Look, binning: int, context: RunContext) -> float:
+        mean = np.maximum(look.given.mean((1, 2)), _LEAST_MEAN).astype(np.float32)
+        with self._run.stoppable(context.check):
+            return look.loss(self._run(look.given, mean, binning))
