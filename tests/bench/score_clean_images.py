@@ -15,14 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from skimage.transform import resize
 
+from core.denoising.arrays import ArrayMovie, denoise_array
+from core.denoising.context import QuietContext
+from core.denoising.devices import Device
+from core.denoising.methods.lattice import LatticeDenoiser
 from core.measures.fidelity import psnr, ssim
 from core.models import ModelStore
-from core.networks.binning_choice import choose_binning
 from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.registry import load
 from core.protocol.model_card import ModelCard
@@ -76,20 +78,20 @@ def built_in_model() -> Path:
     return models[0].folder
 
 
-def score(network: LatticeCorrectedNet, cleans: list[NDArray[np.float64]], dose: float, turns: int) -> Scores:
+def score(denoiser: LatticeDenoiser, cleans: list[NDArray[np.float64]], dose: float, turns: int) -> Scores:
     """Score one dose over all images and turns; `Scores.first` holds truth, noisy and clean of each first turn."""
     psnrs, ssims, binnings, first, seconds = [], [], set(), [], 0.0
     for number, clean in enumerate(cleans):
         for turn in range(turns):
             truth = turned(clean, turn)
             rng = np.random.default_rng([number, turn, int(1000 * dose)])
-            counts = torch.from_numpy(rng.poisson(truth * dose).astype(np.float32))
-            binning = choose_binning(counts)
+            counts = rng.poisson(truth * dose).astype(np.float32)
+            movie = ArrayMovie(counts[None])
+            state = denoiser.prepare(movie, QuietContext())
             started = time.process_time()
-            with torch.no_grad():
-                out = network(counts[None, None], counts.mean()[None], binning)[0, 0].numpy() / dose
+            out = denoise_array(denoiser, movie.electrons, state=state)[0] / dose
             seconds += time.process_time() - started
-            binnings.add(binning)
+            binnings.add(int(state.parameters["binning"]))
             psnrs.append(psnr(truth, out))
             ssims.append(ssim(truth, out))
             if turn == 0:
@@ -110,10 +112,11 @@ def main() -> None:
     if not options.quick and not options.images:
         parser.error("give a model's folder and clean images, or --quick")
     network = open_model(options.model or built_in_model())
+    denoiser = LatticeDenoiser("model", network, Device("cpu", "CPU", False), "float32")
     cleans = [clean_image(path) for path in options.images] or [quick_image()]
     figures: dict[str, float | int | str] = {}
     for dose in options.doses:
-        scores = score(network, cleans, dose, 1 if options.quick else options.turns)
+        scores = score(denoiser, cleans, dose, 1 if options.quick else options.turns)
         figures[f"PSNR dB at s={dose:g}"] = float(scores.psnr.mean())
         figures[f"each image at s={dose:g}"] = ", ".join(f"{value:.2f}" for value in scores.psnr)
         figures[f"SSIM at s={dose:g}"] = scores.ssim
