@@ -10,6 +10,7 @@ import typer
 from core import __version__
 from core.cli import clean_up_options as clean_up
 from core.cli import convert_options as typed
+from core.cli.models_app import models_app
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -39,7 +40,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="The installed models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
 
@@ -316,14 +316,6 @@ def thin(
     from core.cli.thin import ThinOptions, run_thin
 
     run_thin(ThinOptions(file, output, fraction, seed, frames, dataset, overwrite, json))
-
-
-@models_app.command("list")
-def models_list(json: JsonOption = False) -> None:
-    """List the installed models, what they are for, and how good they are."""
-    from core.cli.models import show_models
-
-    show_models(json)
 
 
 @app.command()

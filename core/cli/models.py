@@ -1,10 +1,23 @@
-"""``quietbeam models``: what is installed, and the filters that need no training."""
+"""``quietbeam models``: what is installed, and the filters that need no training; models as files."""
 
 from __future__ import annotations
 
-from core.cli.reporting import errors_told, print_json, stderr, stdout
+from pathlib import Path
+
+from core.cli.reporting import errors_told, print_json, printable, stderr, stdout
 from core.denoising.methods.classical import CLASSICAL
 from core.models import ModelStore
+from core.protocol.jobs import Result
+from core.protocol.model_card import ModelCard
+from core.protocol.models import (
+    ARCHIVE_ENDING,
+    ExportModelRequest,
+    ExportModelResult,
+    InstallModelRequest,
+    InstallModelResult,
+    RemoveModelRequest,
+    RemoveModelResult,
+)
 
 
 def show_models(as_json: bool) -> None:
@@ -24,18 +37,8 @@ def show_models(as_json: bool) -> None:
         return
     out = stdout()
     for model in models:
-        card = model.card
-        mark = " (used unless told otherwise)" if card.name == default else ""
-        out.print(f"{card.name} {card.version}{mark}", style="bold")
-        low, high = card.dose_range_e_px
-        pixels = "any" if card.pixel_size_nm is None else "{:g} to {:g} nm".format(*card.pixel_size_nm)
-        out.print(f"  {card.title}")
-        out.print(f"  for {', '.join(card.modality)}; {low:g} to {high:g} electrons a px; pixel size: {pixels}")
-        if card.scores:
-            out.print("  " + ", ".join(f"{name} {value:g}" for name, value in card.scores.items()))
-        for caveat in card.caveats:
-            out.print(f"  Beware: {caveat}", style="yellow")
-        out.print(f"  {card.licence}, {card.author}, {card.created}; {model.folder}")
+        mark = " (used unless told otherwise)" if model.card.name == default else ""
+        _print_card(model.card, mark, str(model.folder))
     if not models:
         out.print("No model is installed.")
     out.print("Filters, which need no training and tune themselves on each movie:", style="bold")
@@ -43,3 +46,63 @@ def show_models(as_json: bool) -> None:
         out.print(f"  {one.name:<20}{one.title}")
     for problem in problems:
         stderr().print(problem.sentence(), style="yellow")
+
+
+def _print_card(card: ModelCard, mark: str, folder: str) -> None:
+    out = stdout()
+    out.print(printable(f"{card.name} {card.version}{mark}"), style="bold")
+    low, high = card.dose_range_e_px
+    pixels = "any" if card.pixel_size_nm is None else "{:g} to {:g} nm".format(*card.pixel_size_nm)
+    modality = ", ".join(card.modality)
+    out.print(printable(f"  {card.title}"))
+    out.print(printable(f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"))
+    if card.scores:
+        out.print(printable("  " + ", ".join(f"{name} {value:g}" for name, value in card.scores.items())))
+    for caveat in card.caveats:
+        out.print(printable(f"  Beware: {caveat}"), style="yellow")
+    out.print(printable(f"  {card.licence}, {card.author}, {card.created}; {folder}"))
+
+
+def install_model(file: Path, as_json: bool) -> None:
+    """Install a model; JSON is an `InstallModelResult`."""
+    result = _done(InstallModelRequest(source=str(file)), as_json)
+    if isinstance(result, InstallModelResult) and not as_json:
+        card = result.card
+        said = "is installed already; nothing was changed" if result.already else "is installed"
+        stdout().print(f"{card.name} {card.version} {said}: {result.folder}")
+        if not result.already:
+            stdout().print(f"Use it with: quietbeam denoise FILE --model {card.name}")
+
+
+def export_model(name: str, output: Path | None, version: str | None, overwrite: bool, as_json: bool) -> None:
+    """Write a model as a file; JSON is an `ExportModelResult`."""
+    if output is None:
+        with errors_told(as_json):
+            known = {one.card.name: one.card for one in reversed(ModelStore.default().list())}
+        # Whatever is wrong with the name is told by the job.
+        named = version or (known[name].version if name in known else "")
+        stem = Path(name).name
+        output = Path(f"{stem}-{named}{ARCHIVE_ENDING}" if named else f"{stem}{ARCHIVE_ENDING}")
+    request = ExportModelRequest(name=name, version=version, output=str(output), overwrite=overwrite)
+    result = _done(request, as_json)
+    if isinstance(result, ExportModelResult) and not as_json:
+        stdout().print(f"{result.card.name} {result.card.version}, {result.size_bytes / 1e6:.1f} MB: {result.output}")
+
+
+def remove_model(name: str, version: str | None, as_json: bool) -> None:
+    """Remove a model; JSON is a `RemoveModelResult`."""
+    result = _done(RemoveModelRequest(name=name, version=version), as_json)
+    if isinstance(result, RemoveModelResult) and not as_json:
+        stdout().print(f"{result.card.name} {result.card.version} was removed: {result.folder}")
+
+
+def _done(request: InstallModelRequest | ExportModelRequest | RemoveModelRequest, as_json: bool) -> Result:
+    with errors_told(as_json):
+        from core.cli.listening import listened
+        from core.jobs.models import run
+
+        with listened(as_json, "Stopped; nothing was changed.", "models") as listener:
+            result = run(request, ModelStore.default(), listener)
+    if as_json:
+        print_json(result)
+    return result

@@ -9,6 +9,7 @@ from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
 from core.protocol.export import ExportRequest
 from core.protocol.jobs import Request, Result
+from core.protocol.models import ExportModelRequest, InstallModelRequest, RemoveModelRequest
 from core.protocol.nulltest import NullTestRequest
 from core.protocol.rerun import RerunRequest
 from core.protocol.score import ScoreRequest
@@ -40,6 +41,10 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
         from core.jobs import nulltest
 
         return nulltest.run(request, store, context)
+    if isinstance(request, InstallModelRequest | ExportModelRequest | RemoveModelRequest):
+        from core.jobs import models
+
+        return models.run(request, store, context)
     # These bring the simulation along, which nothing else needs.
     if isinstance(request, SimulateRequest | BenchmarkRequest):
         from core.jobs import simulate

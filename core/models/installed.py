@@ -93,17 +93,24 @@ def read_model(folder: Path, built_in: bool = False) -> InstalledModel:
     try:
         if path.stat().st_size > _CARD_BYTES:
             raise model_error("no-model", "The model's card is larger than 1 MiB.", str(folder), _REINSTALL)
-        card = ModelCard.model_validate_json(path.read_bytes())
+        card = card_from(path.read_bytes())
     except OSError as error:
         what = f"The model's card can't be read ({error.strerror or error})."
         raise model_error("no-model", what, str(folder), _REINSTALL) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = f"The model's card is damaged: {where + ': ' if where else ''}{first['msg']}."
-        raise model_error("no-model", what, str(folder), _REINSTALL) from error
+    except ValueError as error:
+        raise model_error("no-model", f"The model's card is damaged: {error}.", str(folder), _REINSTALL) from error
     model = InstalledModel(card, folder, built_in)
     if not model.weights_path.is_file():
         what = f"The model {card.name} has no {WEIGHTS_NAME}."
         raise model_error("no-model", what, str(folder), _REINSTALL)
     return model
+
+
+def card_from(data: bytes) -> ModelCard:
+    """Read a card; raises ValueError, with the first thing that is wrong with it in words."""
+    try:
+        return ModelCard.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where + ': ' if where else ''}{first['msg']}") from error

@@ -101,6 +101,8 @@ def _model_folders(parents: Sequence[Path]) -> list[Path]:
         except OSError:
             # No such folder yet: no models.
             continue
+        # Names with a dot are those of an installation under way.
+        inside = [f for f in inside if not f.name.startswith(".")]
         found += [f for f in inside if (f / CARD_NAME).exists() or (f / WEIGHTS_NAME).exists()]
     return found
 

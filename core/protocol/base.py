@@ -20,7 +20,8 @@ class ErrorInfo(Record):
         A stable word for programs: ``not-a-movie``, ``truncated``, ``malformed``, ``unsupported``, ``unreadable``,
         ``not-found``, ``is-a-folder``, ``empty``, ``output-exists``, ``no-permission``, ``disk-full``, ``no-model``,
         ``out-of-memory``, ``cancelled``, ``bad-request``, ``hang``, ``crash``, ``diverged`` (a training), ``internal``;
-        of projects ``damaged``, ``newer``, ``not-a-project``, ``read-only``.
+        of projects ``damaged``, ``newer``, ``not-a-project``, ``read-only``; of model files ``bad-model``, ``newer``,
+        ``model-exists``.
     what : str
         One sentence that says what happened.
     path : str or None

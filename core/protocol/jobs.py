@@ -18,6 +18,14 @@ from core.protocol.denoise import (
     TrainJobResult,
 )
 from core.protocol.export import ExportRequest, ExportResult
+from core.protocol.models import (
+    ExportModelRequest,
+    ExportModelResult,
+    InstallModelRequest,
+    InstallModelResult,
+    RemoveModelRequest,
+    RemoveModelResult,
+)
 from core.protocol.nulltest import NullTestRequest, NullTestResult
 from core.protocol.rerun import RerunRequest, RerunResult
 from core.protocol.score import ScoreRequest, ScoreResult
@@ -37,6 +45,9 @@ Request = (
     | NullTestRequest
     | SimulateRequest
     | BenchmarkRequest
+    | InstallModelRequest
+    | ExportModelRequest
+    | RemoveModelRequest
 )
 Result = (
     DenoiseResult
@@ -50,6 +61,9 @@ Result = (
     | ScoreResult
     | NullTestResult
     | SimulateResult
+    | InstallModelResult
+    | ExportModelResult
+    | RemoveModelResult
 )
 
 # The same as they are read from JSON: `kind` says which.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from core.protocol.base import Record
+
+# Counts up when an older program could no longer make sense of a card.
+CARD_FORMAT = 1
 
 
 class TrainingRecord(Record):
@@ -23,6 +26,8 @@ class ModelCard(Record):
 
     Attributes
     ----------
+    format : int
+        Of the card itself: `CARD_FORMAT`.
     name, version : str
         ``name`` is what the command line takes; an update adds a version and never replaces one.
     architecture : str
@@ -39,6 +44,7 @@ class ModelCard(Record):
         Of ``weights.safetensors``.
     """
 
+    format: Literal[1] = 1
     name: str
     version: str
     title: str

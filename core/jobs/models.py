@@ -1,0 +1,59 @@
+"""The jobs ``install_model``, ``export_model`` and ``remove_model``: each over in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.denoising.context import RunContext
+from core.models import InstalledModel, ModelError, ModelStore
+from core.models.installed import CARD_NAME, read_model
+from core.models.installing import export, install, remove
+from core.protocol.models import (
+    ExportModelRequest,
+    ExportModelResult,
+    InstallModelRequest,
+    InstallModelResult,
+    RemoveModelRequest,
+    RemoveModelResult,
+)
+
+
+def run(
+    request: InstallModelRequest | ExportModelRequest | RemoveModelRequest, store: ModelStore, context: RunContext
+) -> InstallModelResult | ExportModelResult | RemoveModelResult:
+    """Install, export or remove a model.
+
+    Raises
+    ------
+    Cancelled
+        It was stopped; nothing was changed.
+    ModelError
+        The file, the model or the disk can't be used so.
+    """
+    if isinstance(request, InstallModelRequest):
+        return _install(request, store, context)
+    if isinstance(request, ExportModelRequest):
+        model = _model_of(request, store)
+        size = export(model, Path(request.output), request.overwrite)
+        return ExportModelResult(card=model.card, output=request.output, size_bytes=size)
+    gone = remove(store, request.name, request.version)
+    return RemoveModelResult(card=gone.card, folder=str(gone.folder))
+
+
+def _install(request: InstallModelRequest, store: ModelStore, context: RunContext) -> InstallModelResult:
+    from core.denoising.methods.classical import CLASSICAL
+    from core.denoising.methods.fitting import check_fits
+
+    made = install(store, Path(request.source), check_fits, frozenset(CLASSICAL), context.check)
+    return InstallModelResult(card=made.model.card, folder=str(made.model.folder), already=made.already)
+
+
+def _model_of(request: ExportModelRequest, store: ModelStore) -> InstalledModel:
+    """An installed model by its name, or a model's folder, such as a training has written."""
+    folder = Path(request.name)
+    try:
+        return store.get(request.name, request.version)
+    except ModelError:
+        if (folder / CARD_NAME).is_file():
+            return read_model(folder)
+        raise

@@ -1,0 +1,86 @@
+"""``quietbeam models install``, ``export`` and ``remove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save
+
+from core.models import ModelStore
+from core.networks import registry
+from tests.unit.cli.conftest import Quietbeam
+from tests.unit.models.test_store import make_model
+
+CONFIG = {"depth": 3, "channels": 4}
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    monkeypatch.setattr("core.models.store.user_folder", lambda: folder)
+    return folder
+
+
+def trained(folder: Path, name: str = "mine") -> Path:
+    """The folder of a small network, such as a training leaves."""
+    from safetensors.numpy import load
+
+    data = save({key: value.half() for key, value in registry.build("dncnn", CONFIG).state_dict().items()})
+    return make_model(folder, load(data), name=name, architecture="dncnn", config=CONFIG)
+
+
+def test_trained_model_goes_into_a_file_and_from_there_to_the_installed_ones(
+    quietbeam: Quietbeam, own_models: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.qbmodel"
+    said = quietbeam("models", "export", trained(tmp_path / "training"), "-o", file)
+    assert (said.code, file.exists()) == (0, True), said.err
+    said = quietbeam("models", "install", file)
+    assert said.code == 0, said.err
+    assert "mine 1.0 is installed" in said.out
+    assert "mine" in {one.card.name for one in ModelStore.default().list()}
+    assert "already" in quietbeam("models", "install", file).out
+    assert quietbeam("models", "install", file, "--json").json["already"]
+    assert "removed" in quietbeam("models", "remove", "mine").out
+    assert list(own_models.iterdir()) == []
+
+
+def test_built_in_model_is_exported_with_its_recipe_and_stays(
+    quietbeam: Quietbeam, own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = quietbeam("models", "export", "lattice-general", "--json")
+    assert said.code == 0, said.err
+    version = ModelStore.default().get("lattice-general").card.version
+    assert said.json["output"] == f"lattice-general-{version}.qbmodel"
+    assert b"recipe.toml" in (tmp_path / said.json["output"]).read_bytes()[-1000:]
+    assert "nothing was changed" in quietbeam("models", "install", said.json["output"]).out
+    assert quietbeam("models", "remove", "lattice-general").code == 2
+    again = quietbeam("models", "export", "lattice-general")
+    assert again.code == 2
+    assert "--overwrite" in again.err
+
+
+def test_weights_of_another_architecture_are_refused(quietbeam: Quietbeam, own_models: Path, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "training", name="mine", architecture="dncnn", config=CONFIG)
+    quietbeam("models", "export", folder, "-o", tmp_path / "mine.qbmodel")
+    said = quietbeam("models", "install", tmp_path / "mine.qbmodel", "--json")
+    assert said.code == 2
+    assert said.json["error"]["code"] == "bad-model"
+    assert "missing" in said.err
+    assert list(own_models.iterdir()) == []
+
+
+def test_name_of_a_filter_is_refused(quietbeam: Quietbeam, own_models: Path, tmp_path: Path) -> None:
+    quietbeam("models", "export", trained(tmp_path / "t", "gaussian"), "-o", tmp_path / "g.qbmodel")
+    said = quietbeam("models", "install", tmp_path / "g.qbmodel")
+    assert said.code == 2
+    assert "filter" in said.err
+
+
+def test_unknown_names_and_files_are_told(quietbeam: Quietbeam, own_models: Path, tmp_path: Path) -> None:
+    for arguments in (("export", "none"), ("remove", "none"), ("install", tmp_path / "none.qbmodel")):
+        said = quietbeam("models", *arguments)
+        assert said.code == 2, arguments
+        assert "none" in said.err

@@ -1,0 +1,61 @@
+"""Weights from elsewhere are held against the architecture that their card names, before they are installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.denoising.methods.fitting import check_fits
+from core.models import ModelError, Weights
+from core.networks import registry
+from core.protocol.model_card import ModelCard
+from tests.unit.models.test_store import CARD
+
+CONFIG = {"depth": 3, "channels": 4}
+
+
+def card(architecture: str = "dncnn", config: dict[str, Any] | None = None) -> ModelCard:
+    changes = {"architecture": architecture, "config": CONFIG if config is None else config, "weights_sha256": "0"}
+    return ModelCard.model_validate({**CARD, **changes})
+
+
+@pytest.fixture
+def weights() -> dict[str, np.ndarray]:
+    return {name: value.half().numpy() for name, value in registry.build("dncnn", CONFIG).state_dict().items()}
+
+
+def test_weights_of_the_architecture_fit(weights: Weights) -> None:
+    check_fits(card(), weights)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config", "words"),
+    [
+        ("transformer", {}, "doesn't know"),
+        ("dncnn", {"depth": 3, "channels": 8}, "has the shape"),
+        ("dncnn", {"depth": 4, "channels": 4}, "are missing"),
+        ("dncnn", {"depth": 2}, "three layers"),
+        ("dncnn", {"layers": 3}, "can't be built"),
+        ("dncnn", {"depth": "3"}, "can't be built"),
+        ("dncnn", {"channels": -1}, "can't be built"),
+        ("dncnn", {"channels": 10**9}, "no network has"),
+        ("dncnn", {"channels": float("nan")}, "no network has"),
+        ("lattice-corrected", {"channels": [8] * 1000}, "no network has"),
+        ("lattice-corrected", {"channels": [[[[8]]]]}, "no network has"),
+        ("dncnn", {"channels": 0}, "don't fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_reason(
+    weights: Weights, architecture: str, config: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ModelError, match=words) as raised:
+        check_fits(card(architecture, config), weights)
+    assert raised.value.info.advice
+
+
+def test_whole_numbers_are_no_weights(weights: dict[str, np.ndarray]) -> None:
+    name = next(iter(weights))
+    with pytest.raises(ModelError, match="int32"):
+        check_fits(card(), {**weights, name: weights[name].astype(np.int32)})

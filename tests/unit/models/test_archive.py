@@ -1,0 +1,217 @@
+"""Hostile and damaged .qbmodel files: refused with a reason, and nothing lands in the user's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import stat
+import struct
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from core.models import ModelError, ModelStore
+from core.models.archive import LIMITS
+from core.models.installing import install
+from tests.unit.models.test_store import CARD
+
+WEIGHTS = save({"a": np.ones((2, 3), np.float16)})
+
+
+def card(weights: bytes = WEIGHTS, **changes: Any) -> bytes:
+    return json.dumps({**CARD, "weights_sha256": hashlib.sha256(weights).hexdigest(), **changes}).encode()
+
+
+def zipped(
+    members: list[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_STORED, comment: bytes = b""
+) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", method) as archive:
+        warnings.simplefilter("ignore")
+        for name, data in members:
+            archive.writestr(name, data)
+        archive.comment = comment
+    return buffer.getvalue()
+
+
+def model(weights: bytes = WEIGHTS, **changes: Any) -> bytes:
+    return zipped([("card.json", card(weights, **changes)), ("weights.safetensors", weights)])
+
+
+def with_extra(name: str | zipfile.ZipInfo, data: bytes = b"x") -> bytes:
+    return zipped([("card.json", card()), ("weights.safetensors", WEIGHTS), (name, data)])
+
+
+def info(name: str, mode: int) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(name)
+    made.create_system = 3
+    made.external_attr = mode << 16
+    return made
+
+
+def bomb() -> bytes:
+    zeros = bytes(20 << 20)
+    return zipped([("card.json", card(zeros)), ("weights.safetensors", zeros)], zipfile.ZIP_DEFLATED)
+
+
+def liar(declared: int) -> bytes:
+    """Weights that are larger, or smaller, than both headers say."""
+    data = bytearray(model())
+    for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = data.index(b"weights.safetensors", data.index(signature)) - (30 if at == 22 else 46)
+        start = data.rindex(signature, 0, start + 5)
+        struct.pack_into("<L", data, start + at, declared)
+    return bytes(data)
+
+
+def many() -> bytes:
+    return zipped([(f"f{n}", b"") for n in range(2000)])
+
+
+def flagged(bit: int) -> bytes:
+    data = bytearray(model())
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        struct.pack_into("<H", data, data.index(signature) + at, bit)
+    return bytes(data)
+
+
+def renamed(name: bytes) -> bytes:
+    """The weights under another name of the same length."""
+    return model().replace(b"weights.safetensors", name.ljust(len(b"weights.safetensors"), b"x"))
+
+
+def nested_card() -> bytes:
+    return zipped([("card.json", b'{"config":' + b"[" * 100_000), ("weights.safetensors", WEIGHTS)])
+
+
+def nan_weights(value: float) -> bytes:
+    return model(save({"a": np.array([1.0, value], np.float32)}))
+
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "empty"),
+    "one byte": (lambda: b"P", "no .qbmodel"),
+    "text": (lambda: b"not a zip at all, " * 100, "no .qbmodel"),
+    "cut off": (lambda: model()[:-40], "no .qbmodel|damaged"),
+    "path traversal": (lambda: with_extra("../../evil.txt"), "outside its own folder"),
+    "path traversal, hidden": (lambda: with_extra("card.json/../../evil"), "outside"),
+    "absolute path": (lambda: with_extra("/etc/evil"), "outside"),
+    "windows path": (lambda: with_extra("C:\\evil"), "outside"),
+    "windows separators": (lambda: with_extra("..\\evil"), "outside"),
+    "stream": (lambda: with_extra("card.json:evil"), "outside"),
+    "zero byte": (lambda: renamed(b"card.json\0"), "belongs to no model"),
+    "case": (lambda: with_extra("CARD.json"), "belongs to no model"),
+    "unknown member": (lambda: with_extra("run.py"), "belongs to no model"),
+    "folder": (lambda: with_extra("sub/"), "belongs to no model"),
+    "link": (lambda: with_extra(info("LICENCE.txt", stat.S_IFLNK | 0o777), b"/etc/passwd"), "no plain file"),
+    "device": (lambda: with_extra(info("LICENCE.txt", stat.S_IFCHR | 0o666)), "no plain file"),
+    "twice": (lambda: with_extra("weights.safetensors"), "twice"),
+    "no card": (lambda: zipped([("weights.safetensors", WEIGHTS)]), r"card\.json is not in it"),
+    "no weights": (lambda: zipped([("card.json", card())]), "weights.safetensors is not in it"),
+    "bomb": (bomb, "swell"),
+    "many members": (many, "holds 2000 files"),
+    "large card": (lambda: with_extra("recipe.toml", bytes(LIMITS["recipe.toml"] + 1)), "are allowed"),
+    "says more than it holds": (lambda: liar(4000), "damaged|cut off"),
+    "says less than it holds": (lambda: liar(10), "damaged"),
+    "says gigabytes": (lambda: liar(3 << 30), "would take"),
+    "encrypted": (lambda: flagged(1), "encrypted"),
+    "other compression": (
+        lambda: zipped([("card.json", card()), ("weights.safetensors", WEIGHTS)], zipfile.ZIP_LZMA),
+        "doesn't know",
+    ),
+    "comment": (lambda: zipped([("card.json", card()), ("weights.safetensors", WEIGHTS)], comment=b"hello"), "end"),
+    "something before": (lambda: b"#!/bin/sh\n" + model(), "before or behind"),
+    "flipped bit": (lambda: model().replace(WEIGHTS, WEIGHTS[:-1] + b"\1"), "damaged"),
+    "card is no JSON": (lambda: zipped([("card.json", b"{"), ("weights.safetensors", WEIGHTS)]), "card is damaged"),
+    "deep card": (nested_card, "card is damaged"),
+    "card lacks": (lambda: model(title=None), "title"),
+    "card says more": (lambda: model(evil=1), "evil"),
+    "newer": (lambda: model(format=2, anything={"new": 1}), "newer Quietbeam"),
+    "name is a path": (lambda: model(name="../up"), "its name is not one"),
+    "name ends in a dot": (lambda: model(name="a."), "its name is not one"),
+    "version is a path": (lambda: model(version="1/2"), "its version is not one"),
+    "no name": (lambda: model(name=""), "its name is not one"),
+    "endless name": (lambda: model(name="a" * 300), "its name is not one"),
+    "control characters": (lambda: model(author="\x1b[2J"), "control characters"),
+    "numbers that are none": (lambda: model(scores={"a": float("nan")}), "not finite"),
+    "doses that fall": (lambda: model(dose_range_e_px=[10, 1]), "does not rise"),
+    "wrong hash": (lambda: model(weights_sha256="0" * 64), "not those that its card names"),
+    "no tensors": (lambda: model(b"no tensors here"), "can't be read"),
+    "pickle": (lambda: model(b"\x80\x04cos\nsystem\n"), "can't be read"),
+    "NaN": (lambda: nan_weights(np.nan), "not finite"),
+    "infinite": (lambda: nan_weights(-np.inf), "not finite"),
+}
+
+
+def everything_fits(_card: Any, _weights: Any) -> None:
+    """The networks are asked elsewhere."""
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_file_is_refused_with_a_reason_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    make, words = HOSTILE[kind]
+    path = tmp_path / "model.qbmodel"
+    path.write_bytes(make())
+    store = ModelStore((), (tmp_path / "home" / "models",))
+    with pytest.raises(ModelError, match=words) as raised:
+        install(store, path, everything_fits)
+    told = raised.value.info
+    assert told.code == ("newer" if kind == "newer" else "bad-model")
+    assert told.path == str(path)
+    assert told.advice
+    assert "\x1b" not in told.sentence()
+    left = [p for p in tmp_path.rglob("*") if p.is_file() and p != path]
+    assert left == []
+
+
+def test_missing_file_and_folder_are_told(tmp_path: Path) -> None:
+    store = ModelStore((), (tmp_path / "models",))
+    for path, code in ((tmp_path / "none.qbmodel", "not-found"), (tmp_path, "is-a-folder")):
+        with pytest.raises(ModelError) as raised:
+            install(store, path, everything_fits)
+        assert raised.value.info.code == code
+
+
+def test_deflated_model_of_another_zip_program_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "m.qbmodel"
+    path.write_bytes(zipped([("weights.safetensors", WEIGHTS), ("card.json", card())], zipfile.ZIP_DEFLATED))
+    store = ModelStore((), (tmp_path / "models",))
+    assert install(store, path, everything_fits).model.card.name == "made-up"
+
+
+GOOD = model()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=6),
+    st.integers(0, len(GOOD)),
+    st.binary(max_size=64),
+)
+def test_damaged_bytes_are_installed_whole_or_refused(changes: list[tuple[int, int]], cut: int, added: bytes) -> None:
+    data = bytearray(GOOD)
+    for at, value in changes:
+        data[at] = value
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.qbmodel"
+        store = ModelStore((), (Path(folder) / "models",))
+        for variant in (bytes(data), bytes(data[:cut]) + added, bytes(data[:cut]) + added + bytes(data[cut:])):
+            path.write_bytes(variant)
+            try:
+                made = install(store, path, everything_fits)
+            except ModelError:
+                assert not [p for p in Path(folder).rglob("*") if p.is_file() and p != path]
+                continue
+            assert (made.model.load_weights()["a"] == 1).all()
+            shutil.rmtree(made.model.folder)
