@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from core.denoising.devices import pick_device
 from core.jobs.errors import job_error
 from core.models import ModelStore
 from core.protocol.denoise import TrainJobRequest, TrainJobResult
+from core.training.checkpoint import find_checkpoint
+from core.training.errors import TrainingDivergedError
 from core.training.recipe_file import RecipeError, load_recipe
-from core.training.supervised import TrainingDivergedError, train
+from core.training.supervised import train
 
 # Parts of the whole that progress is told in.
 PARTS = 1000
@@ -25,8 +28,10 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
     Cancelled
         What was learned is kept.
     JobError
-        The recipe can't be used; a training lies in the output folder and `resume` was not asked for, or the other
-        way round; the training diverged.
+        The recipe can't be used; a training lies in the output folder and `resume` was not asked for; the training
+        diverged; the disk is full. The last checkpoint is kept.
+    TrainingError
+        The checkpoint is damaged or of another recipe; the recipe's images or network can't be used.
     DenoiseError
         The device can't be used.
     """
@@ -42,8 +47,12 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
     try:
         made = train(recipe, output, listener.progress, listener.should_stop, device.kind)
     except TrainingDivergedError as error:
-        raise job_error("diverged", f"The training failed: {error}.", str(output)) from error
+        raise job_error("diverged", f"The training failed: {error}.", str(output), _kept(output)) from error
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            where = str(error.filename or output)
+            advice = f"Free some space and go on with --resume. {_kept(output)}".strip()
+            raise job_error("disk-full", "The disk is full.", where, advice) from error
         what = f"The training can't be written ({error.strerror or error})."
         raise job_error("no-permission", what, str(output), "Choose another folder with -o.") from error
     if not made.finished:
@@ -51,10 +60,16 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
     return TrainJobResult(output=str(made.model), steps=made.step, seconds=made.seconds, scores=made.scores)
 
 
+def _kept(output: Path) -> str:
+    """Say what is left of a training that ended badly."""
+    found = find_checkpoint(output)
+    return f"The last good state is kept in {found.name}." if found is not None else ""
+
+
 def _refuse_surprise(output: Path, resume: bool) -> None:
     if output.exists() and not output.is_dir():
         raise job_error("output-exists", "The output is a file, not a folder.", str(output), "Choose another folder.")
-    begun = (output / "checkpoint.safetensors").exists()
+    begun = find_checkpoint(output) is not None
     if begun and not resume:
         advice = "Go on with it (--resume), or choose another folder (-o)."
         raise job_error("output-exists", "A training lies in this folder already.", str(output), advice)

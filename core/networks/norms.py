@@ -25,12 +25,14 @@ class ScaleNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            variance = x.var(dim=(0, 2, 3), unbiased=False)
+            # In float32: squares of bfloat16 lose what a variance is made of.
+            variance = x.float().var(dim=(0, 2, 3), unbiased=False)
             with torch.no_grad():
-                self.running_variance.lerp_(variance.detach(), self.momentum)
+                self.running_variance.lerp_(variance.detach().to(self.running_variance), self.momentum)
         else:
             variance = self.running_variance
-        return x * (self.weight * torch.rsqrt(variance + self.eps)).view(1, -1, 1, 1)
+        scale = self.weight * torch.rsqrt(variance.to(self.weight) + self.eps)
+        return x * scale.to(x).view(1, -1, 1, 1)
 
 
 def make_norm(channels: int, bias: bool) -> nn.Module:

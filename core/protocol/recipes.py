@@ -35,30 +35,69 @@ class LibraryRecipe(Record):
 
 
 class ScenesRecipe(Record):
-    """Scenes of all modalities to train on besides the library.
+    """Scenes to train on, of one modality or several, alone or besides the library.
 
     Attributes
     ----------
-    recipe : str
-        A `simulate` recipe of clean images: a TOML file, or the name of one that comes with the program.
-    structures : int
-        How many of its structures are taken, from the first.
+    recipe : str, optional
+        A `simulate` recipe of clean images: a TOML file, or the name of one that comes with the program. Without one
+        the folder is taken as it is.
+    structures : int, optional
+        How many of its structures are taken, from the first; without a number, all.
+    folder : str, optional
+        Where they lie, or will be made, as seen from the training's own folder: several trainings may share one.
     share : float
-        Of the patches.
+        Of the patches, where there is a library too.
     binnings : tuple of int
         Px are summed by one of these, each as often.
     binned_nm : tuple of float
         Those binnings alone that bring px of images with atoms into this range, if there are any.
     dose : tuple of float
         Mean electrons a px before the binning, log-uniform.
+    softened : float
+        Share of the TEM images whose contrast is lowered: thick crystals have more of it here than in a microscope.
     """
 
-    recipe: str
-    structures: int = Field(gt=0)
-    share: float = Field(gt=0, le=1)
+    recipe: str | None = None
+    structures: int | None = Field(default=None, gt=0)
+    folder: str = "scenes"
+    share: float = Field(default=1.0, gt=0, le=1)
     binnings: tuple[int, ...] = (1, 2, 4)
     binned_nm: tuple[float, float] = (0.012, 0.07)
     dose: tuple[float, float] = (0.1, 20.0)
+    softened: float = Field(default=0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _there_is_a_place(self) -> ScenesRecipe:
+        if self.recipe is None and self.folder == "scenes":
+            raise ValueError("without a recipe, the folder with the scenes must be named")
+        if not 0 < self.dose[0] <= self.dose[1]:
+            raise ValueError("the range of doses must lie above 0 and rise: [lowest, highest]")
+        return self
+
+
+class ImagesRecipe(Record):
+    """Clean images of a folder to train on, such as photographs, with Gaussian noise of one deviation everywhere.
+
+    Attributes
+    ----------
+    folder : str
+        PNG, JPEG or TIFF of 8 bit, as seen from the recipe; colours are averaged. White is 1.
+    held_out : int
+        How many of them, the last by name, only validate.
+    noise : tuple of float
+        Standard deviation in steps of 8 bit, log-uniform.
+    """
+
+    folder: str
+    held_out: int = Field(default=2, gt=0)
+    noise: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _rises(self) -> ImagesRecipe:
+        if not 0 < self.noise[0] <= self.noise[1]:
+            raise ValueError("the range of noise must lie above 0 and rise: [lowest, highest]")
+        return self
 
 
 class ScheduleRecipe(Record):
@@ -68,6 +107,11 @@ class ScheduleRecipe(Record):
     ----------
     steps, decay_steps, warmup_steps : int
         The rate rises over `warmup_steps`, stays, and falls to zero as a cosine over the last `decay_steps`.
+    loss : str
+        ``log-error`` (every dose and specimen counts alike), ``poisson`` (likelihood of the clean image's electrons),
+        ``l2`` or ``l1``.
+    precision : str
+        ``auto``: bfloat16 where it is fast.
     batch, patch : int
         Patches a step and their side in binned px; a patch's border is a frame's edge to the network.
     passes : int
@@ -76,10 +120,19 @@ class ScheduleRecipe(Record):
         Mean counts a binned px, log-uniform.
     stem_share, blank_share : float
         Shares of the patches.
+    patience : int, optional
+        Stop after so many validations in a row without a gain. The best weights are what is written then, whether it
+        stopped early or not; without patience they are the last ones.
+    plateau : int, optional
+        Halve the rate after so many validations in a row without a gain.
+    least_gain : float
+        What counts as a gain, dB of the mean over the groups of held-out structures.
+    rollbacks : int
+        When the loss is no longer a number, go back to the last good checkpoint at half the rate, so many times.
     """
 
     steps: int = Field(gt=0)
-    decay_steps: int = Field(gt=0)
+    decay_steps: int = Field(ge=0)
     warmup_steps: int = Field(ge=0)
     batch: int = Field(gt=0)
     patch: int = Field(ge=32)
@@ -88,12 +141,18 @@ class ScheduleRecipe(Record):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=0.5, gt=0)
     average: float = Field(default=0.998, ge=0, lt=1)
-    dose_tem: tuple[float, float]
-    dose_stem: tuple[float, float]
-    stem_share: float = Field(ge=0, le=1)
-    blank_share: float = Field(ge=0, le=1)
+    loss: Literal["log-error", "poisson", "l2", "l1"] = "log-error"
+    precision: Literal["auto", "float32"] = "auto"
+    dose_tem: tuple[float, float] = (1.5, 600.0)
+    dose_stem: tuple[float, float] = (1.5, 200.0)
+    stem_share: float = Field(default=0.0, ge=0, le=1)
+    blank_share: float = Field(default=0.0, ge=0, le=1)
     validate_every: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)
+    patience: int | None = Field(default=None, gt=0)
+    plateau: int | None = Field(default=None, gt=0)
+    least_gain: float = Field(default=0.01, ge=0)
+    rollbacks: int = Field(default=4, ge=0)
 
     @model_validator(mode="after")
     def _phases_fit(self) -> ScheduleRecipe:
@@ -124,13 +183,31 @@ class CardRecipe(Record):
 
 
 class TrainRecipe(Record):
-    """A whole training: simulated library, network, schedule, seed."""
+    """A whole training: where the images come from, network, schedule, seed.
+
+    Attributes
+    ----------
+    library : LibraryRecipe, optional
+        Small images of atoms on the binned grid.
+    scenes : ScenesRecipe, optional
+        Scenes by a `simulate` recipe. Library, scenes or both.
+    images : ImagesRecipe, optional
+        A folder of clean images, instead of these.
+    """
 
     kind: Literal["supervised"] = "supervised"
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
-    library: LibraryRecipe
+    library: LibraryRecipe | None = None
     scenes: ScenesRecipe | None = None
+    images: ImagesRecipe | None = None
     network: NetworkRecipe
     schedule: ScheduleRecipe
     card: CardRecipe
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> TrainRecipe:
+        simulated = self.library is not None or self.scenes is not None
+        if simulated == (self.images is not None):
+            raise ValueError("give [library] or [scenes] or both, or [images] alone")
+        return self

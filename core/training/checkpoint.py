@@ -2,53 +2,173 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from core.protocol.recipes import TrainRecipe
+from core.training.errors import TrainingError, disk_full
+
+NAME = "checkpoint.safetensors"
+BEFORE = "checkpoint-before.safetensors"
+
+
+@dataclass
+class Course:
+    """How a training went so far, besides its tensors.
+
+    Attributes
+    ----------
+    step, seconds
+        Done and spent.
+    running : float
+        The loss, averaged over about 50 steps.
+    factor : float
+        What roll-backs and plateaus left of the rate.
+    rollbacks : int
+        How often it went back.
+    best, best_step
+        The highest validation measure and when; None before the first.
+    waiting, flat : int
+        Validations without a gain: since the best, and since the rate was last halved.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    running: float = 0.0
+    factor: float = 1.0
+    rollbacks: int = 0
+    best: float | None = None
+    best_step: int = 0
+    waiting: int = 0
+    flat: int = 0
 
 
 @dataclass
 class TrainState:
-    """All that a training needs to go on: network, averaged weights, optimiser, step, seconds spent."""
+    """All that a training needs to go on: network, averaged weights, the best of these, optimiser, course."""
 
     network: nn.Module
     average: dict[str, Tensor]
     optimizer: torch.optim.AdamW
-    step: int = 0
-    seconds: float = 0.0
+    course: Course = field(default_factory=Course)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.course.step
+
+    @property
+    def seconds(self) -> float:
+        """Time spent."""
+        return self.course.seconds
 
 
-def save_checkpoint(state: TrainState, path: Path) -> None:
-    """Write the state to one safetensors file, through a temporary name, so that a crash leaves the last one."""
+def recipe_hash(recipe: TrainRecipe) -> str:
+    """Return a hash of what a recipe trains: its card, and where its images lie, may change."""
+    document = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"card"})
+    for source in ("scenes", "images"):
+        document.get(source, {}).pop("folder", None)
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def checkpoint_bytes(state: TrainState) -> int:
+    """How large a checkpoint will be, about."""
+    # Network, average, two moments of the optimiser, and perhaps the best weights.
+    tensors: list[Tensor] = list(state.network.state_dict().values())
+    return 5 * sum(value.numel() * value.element_size() for value in tensors)
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """Return the last checkpoint of a training, or the one before it if the program was stopped between the two."""
+    return next((path for path in (folder / NAME, folder / BEFORE) if path.exists()), None)
+
+
+def save_checkpoint(state: TrainState, path: Path, recipe: str = "", before: Path | None = None) -> None:
+    """Write the state to one safetensors file, through a temporary name, so that a crash leaves the last one.
+
+    The last one is kept as `before`, if that is given.
+
+    Raises
+    ------
+    OSError
+        The disk is full or can't be written to; the last checkpoint is as it was.
+    """
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.items()}
+    tensors |= {f"best.{k}": v for k, v in state.best.items()}
     names = [name for name, _ in state.network.named_parameters()]
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{names[index]}.{k}": v for k, v in moments.items()}
-    metadata = {"state": json.dumps({"step": state.step, "seconds": state.seconds})}
+    metadata = {"state": json.dumps(asdict(state.course)), "recipe": recipe}
+    write_tensors(tensors, path, metadata, before)
+
+
+def write_tensors(
+    tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None, before: Path | None = None
+) -> None:
+    """Write a safetensors file whole or not at all, and keep what was there as `before`; raises OSError."""
     partial = path.with_suffix(".partial")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        if "No space left" in str(error) or "os error 28" in str(error):
+            raise disk_full(path) from error
+        raise OSError(f"{path}: {error}") from error
+    if before is not None and path.exists():
+        path.replace(before)
     partial.replace(path)
 
 
-def load_checkpoint(state: TrainState, path: Path) -> None:
-    """Put a saved state back into `state`, bit for bit."""
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()["state"])
-    state.step, state.seconds = int(said["step"]), float(said["seconds"])
-    state.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+def load_checkpoint(state: TrainState, path: Path, recipe: str = "") -> None:
+    """Put a saved state back into `state`, bit for bit.
+
+    Raises
+    ------
+    TrainingError
+        The checkpoint is damaged, or of another recipe than the one whose hash is `recipe`.
+    """
+    try:
+        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+        course = Course(**json.loads(metadata["state"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        advice = f"Put {BEFORE} in its place, if there is one, or begin anew in another folder (-o)."
+        raise TrainingError("The checkpoint is damaged.", path, advice) from error
+    saved_by = metadata.get("recipe", "")
+    if recipe and saved_by and saved_by != recipe:
+        advice = "Go on with the recipe that it was begun with, or begin anew in another folder (-o)."
+        raise TrainingError("The checkpoint was made by another recipe.", path, advice)
+    try:
+        _put_back(state, tensors)
+    except (RuntimeError, ValueError) as error:
+        advice = "Go on with the recipe that it was begun with, or begin anew in another folder (-o)."
+        raise TrainingError("The checkpoint is of another network.", path, advice) from error
+    state.course = course
+
+
+def _put_back(state: TrainState, tensors: dict[str, Tensor]) -> None:
     device = next(state.network.parameters()).device
-    state.average = {k[8:]: v.to(device) for k, v in tensors.items() if k.startswith("average.")}
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+    state.network.load_state_dict(part("network."))
+    state.average = {k: v.to(device) for k, v in part("average.").items()}
+    state.best = {k: v.to(device) for k, v in part("best.").items()}
     saved = state.optimizer.state_dict()
+    saved["state"] = {}
     for index, (name, _) in enumerate(state.network.named_parameters()):
-        prefix = f"optimizer.{name}."
-        moments = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        moments = part(f"optimizer.{name}.")
         if moments:
             saved["state"][index] = moments
     state.optimizer.load_state_dict(saved)

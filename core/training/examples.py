@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.protocol.recipes import ScenesRecipe, ScheduleRecipe
+from core.protocol.recipes import ImagesRecipe, ScenesRecipe, ScheduleRecipe
+from core.training.image_folder import Images
 from core.training.library_store import Library
 from core.training.scene_store import SceneFile, Scenes
 
@@ -19,7 +20,10 @@ _ATOMIC = ("HRTEM", "HAADF", "ABF")
 
 @dataclass(frozen=True)
 class Example:
-    """Counts a binned px (N, 1, p, p), the true means of the same, the mean (N,) and the noise factor (N,)."""
+    """Counts a px (N, 1, p, p), binned or not, the true means of the same, the mean (N,) and the noise factor (N,).
+
+    The noise factor is the variance over the mean: 1 for counts.
+    """
 
     counts: Tensor
     truth: Tensor
@@ -29,23 +33,30 @@ class Example:
 
 @dataclass(frozen=True)
 class Source:
-    """Where patches come from: small images of atoms, and scenes of every modality."""
+    """Where patches come from: small images of atoms, scenes of every modality, or a folder of images."""
 
-    library: Library
+    library: Library | None = None
     scenes: Scenes | None = None
     scenes_recipe: ScenesRecipe | None = None
+    images: Images | None = None
+    images_recipe: ImagesRecipe | None = None
 
 
 def draw_batch(source: Source, schedule: ScheduleRecipe, seed: int, group: int) -> Example:
     """Draw batch number `group`: it depends on the seed and the number alone."""
     rng = np.random.default_rng([seed, 7, group])
+    if source.images is not None and source.images_recipe is not None:
+        return _photographs(source.images, source.images_recipe, schedule, rng)
     fields, factors = [], []
     for _ in range(schedule.batch):
         wanted = source.scenes_recipe
-        if source.scenes is not None and wanted is not None and rng.uniform() < wanted.share:
+        if source.scenes is not None and wanted is not None and (_alone(source) or rng.uniform() < wanted.share):
             fields.append(_scene(source.scenes, wanted, schedule.patch, rng))
-        else:
+        elif source.library is not None:
             fields.append(_clean(source.library, schedule, rng))
+        if _alone(source):
+            factors.append(1.0)
+            continue
         factors.append(1.0 if rng.uniform() < 0.8 else float(np.exp(rng.uniform(np.log(0.7), np.log(1.6)))))
     return count(torch.from_numpy(np.stack(fields))[:, None], torch.tensor(factors), rng)
 
@@ -56,6 +67,30 @@ def count(truth: Tensor, noise: Tensor, rng: np.random.Generator) -> Example:
     factor = noise.view(-1, 1, 1, 1)
     counts = torch.poisson(truth / factor, generator=generator) * factor
     return Example(counts, truth, counts.mean((1, 2, 3)).clamp(min=1e-3), noise)
+
+
+def with_gaussian(truth: Tensor, deviation: Tensor, rng: np.random.Generator) -> Example:
+    """Add Gaussian noise of one standard deviation (N,) an image to `truth` (N, 1, H, W)."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    noisy = truth + deviation.view(-1, 1, 1, 1) * torch.randn(truth.shape, generator=generator)
+    mean = truth.mean((1, 2, 3)).clamp(min=1e-3)
+    return Example(noisy, truth, mean, deviation**2 / mean)
+
+
+def _photographs(images: Images, recipe: ImagesRecipe, schedule: ScheduleRecipe, rng: np.random.Generator) -> Example:
+    patches, side = [], schedule.patch
+    for _ in range(schedule.batch):
+        image = images.train[int(rng.integers(len(images.train)))]
+        top, left = (int(rng.integers(0, length - side + 1)) for length in image.shape)
+        patches.append(turned(image[top : top + side, left : left + side], int(rng.integers(8))))
+    noise = [_log_uniform(rng, recipe.noise) / 255 for _ in patches]
+    truth = torch.from_numpy(np.stack([np.ascontiguousarray(patch) for patch in patches]))[:, None]
+    return with_gaussian(truth, torch.tensor(noise, dtype=torch.float32), rng)
+
+
+def _alone(source: Source) -> bool:
+    """Whether there is nothing but scenes: then the noise is that of counts, as the recipe says it."""
+    return source.library is None
 
 
 def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
@@ -83,7 +118,7 @@ def _scene(scenes: Scenes, recipe: ScenesRecipe, side: int, rng: np.random.Gener
     top, left = rng.integers(0, image.shape[0] - side * binning + 1, 2)
     patch = binned(image[top : top + side * binning, left : left + side * binning], binning)
     patch = np.ascontiguousarray(turned(patch, int(rng.integers(8))))
-    if scene.modality in ("HRTEM", "TEM") and rng.uniform() < 0.5:
+    if scene.modality in ("HRTEM", "TEM") and rng.uniform() < recipe.softened:
         # Thick crystals have more contrast here than in a microscope.
         patch = 1 + np.float32(rng.uniform(0.3, 1.0)) * (patch - 1)
     return patch * np.float32(_log_uniform(rng, recipe.dose) * binning**2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.protocol.recipes import LibraryRecipe
 from core.simulation.library import Structure, simulate_columns, simulate_structure
+from core.training.errors import disk_full
 
 Stack = NDArray[np.float16]
 
@@ -76,6 +79,12 @@ def open_library(
     return Library(stacks["tem"], stacks["stem"], held)
 
 
+def _require_room(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse a disk that can't hold the array: to write to a map of it would end the process without a word."""
+    if shutil.disk_usage(path.parent).free < 2 * math.prod(shape):
+        raise disk_full(path)
+
+
 def _filled(
     path: Path,
     shape: tuple[int, int, int, int],
@@ -86,6 +95,8 @@ def _filled(
 ) -> Stack:
     if shape[0] == 0:
         return np.zeros(shape, np.float16)
+    if not path.exists():
+        _require_room(path, shape)
     mode = "r+" if path.exists() else "w+"
     stack = np.lib.format.open_memmap(path, mode=mode, dtype=np.float16, shape=shape)
     # A finished image has mean near 1; an unwritten one is all zero.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.training.prepared import Prepared
+
 _FLOOR = 0.002
+# Below this share of the patch's mean, the likelihood is continued as a parabola.
+_LEAST_SHARE = 0.05
 _BLOCK = 16
 _BLOCK_WEIGHT = 0.005
 
@@ -35,3 +41,43 @@ def log_error(estimate: Tensor, truth: Tensor, deviation: Tensor, weight: Tensor
     pixels = (weight * error**2).mean((1, 2, 3))
     blocks = (functional.avg_pool2d(error, _BLOCK) * _BLOCK) ** 2
     return torch.log(pixels + _BLOCK_WEIGHT * blocks.mean((1, 2, 3)) + _FLOOR).mean()
+
+
+def poisson_deviance(estimate: Tensor, truth: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Return the mean negative Poisson log-likelihood of `truth` under `estimate`, less its least value.
+
+    ``estimate - truth + truth * log(truth / estimate)`` for electrons a px (N, 1, H, W), 0 where the two are equal and
+    never negative. Below a twentieth of a patch's mean the logarithm is continued by its parabola, so that a negative
+    estimate has a finite loss and a gradient that leads out.
+    """
+    least = (_LEAST_SHARE * truth.mean((1, 2, 3), keepdim=True)).clamp(min=1e-3)
+    inside = torch.maximum(estimate, least)
+    below = estimate - inside
+    loss = inside - torch.xlogy(truth, inside) - truth + torch.xlogy(truth, truth)
+    loss = loss + (1 - truth / least) * below + 0.5 * truth / least**2 * below**2
+    return (weight * loss).mean()
+
+
+def _log_error(estimate: Tensor, batch: Prepared) -> Tensor:
+    return log_error(estimate, batch.truth, batch.deviation, batch.weight)
+
+
+def _poisson(estimate: Tensor, batch: Prepared) -> Tensor:
+    return poisson_deviance(batch.electrons(estimate), batch.electrons(batch.truth), batch.weight)
+
+
+def _l2(estimate: Tensor, batch: Prepared) -> Tensor:
+    return (batch.weight * (estimate - batch.truth) ** 2).mean()
+
+
+def _l1(estimate: Tensor, batch: Prepared) -> Tensor:
+    return (batch.weight * (estimate - batch.truth).abs()).mean()
+
+
+# By the name that a recipe gives.
+LOSSES: dict[str, Callable[[Tensor, Prepared], Tensor]] = {
+    "log-error": _log_error,
+    "poisson": _poisson,
+    "l2": _l2,
+    "l1": _l1,
+}

@@ -7,24 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from torch import Tensor
 
 from core.protocol.model_card import ModelCard, TrainingRecord
 from core.protocol.recipes import TrainRecipe
-from core.training.checkpoint import TrainState
+from core.training.checkpoint import TrainState, write_tensors
 
 
 def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float], device: str, folder: Path) -> Path:
     """Write the averaged weights as float16, and the card that describes them; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
-    save_file({k: v.detach().cpu().to(torch.float16).contiguous() for k, v in state.average.items()}, weights)
+    write_tensors({k: _stored(k, v) for k, v in state.average.items()}, weights)
     weights.chmod(0o644)
-    library = recipe.library
-    data = (
-        f"{library.structures} structures x {library.optics} imaging conditions by multislice and {library.columns} "
-        "dark-field STEM images of columns, all simulated by core.simulation; blank frames"
-    )
     card = ModelCard(
         name=recipe.name,
         version=recipe.card.version,
@@ -36,7 +31,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
         dose_range_e_px=recipe.card.dose_range_e_px,
         training=TrainingRecord(
             recipe=recipe.name,
-            data=data,
+            data=data_words(recipe),
             device=device,
             duration_s=round(state.seconds),
             steps=state.step,
@@ -49,5 +44,31 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
         created=datetime.now(UTC).date().isoformat(),
         caveats=recipe.card.caveats,
     )
-    (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial = folder / "card.json.partial"
+    partial.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / "card.json")
     return folder
+
+
+def data_words(recipe: TrainRecipe) -> str:
+    """Say what a recipe trains on."""
+    words = []
+    if recipe.library is not None:
+        library = recipe.library
+        words.append(
+            f"{library.structures} structures x {library.optics} imaging conditions by multislice and "
+            f"{library.columns} dark-field STEM images of columns, all simulated by core.simulation; blank frames"
+        )
+    if recipe.scenes is not None and recipe.scenes.recipe is not None:
+        scenes = recipe.scenes
+        words.append(f"{scenes.structures or 'all'} structures of the simulation '{Path(scenes.recipe or '').stem}'")
+    elif recipe.scenes is not None:
+        words.append("simulated scenes")
+    if recipe.images is not None:
+        words.append(f"clean images with Gaussian noise of {recipe.images.noise[0]:g} to {recipe.images.noise[1]:g}")
+    return "; ".join(words)
+
+
+def _stored(name: str, value: Tensor) -> Tensor:
+    """Half precision, but for a norm's statistics: variances leave its range."""
+    return value.to(torch.float16) if value.is_floating_point() and ".running_" not in name else value

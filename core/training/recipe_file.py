@@ -29,10 +29,18 @@ def load_recipe(path: Path) -> TrainRecipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not a valid TOML file: {error}.") from error
     try:
-        return TrainRecipe.model_validate(data)
+        return _placed(TrainRecipe.model_validate(data), path.absolute().parent)
     except ValidationError as error:
         lines = [_explain(".".join(str(p) for p in e["loc"]), e["type"], e["msg"]) for e in error.errors()]
         raise RecipeError(f"{path}: " + "; ".join(lines) + ".") from error
+
+
+def _placed(recipe: TrainRecipe, folder: Path) -> TrainRecipe:
+    """Say where images lie: their folder is named as seen from the recipe."""
+    if recipe.images is None:
+        return recipe
+    images = recipe.images.model_copy(update={"folder": (folder / recipe.images.folder).as_posix()})
+    return recipe.model_copy(update={"images": images})
 
 
 def _explain(key: str, kind: str, message: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.protocol.simulation import SimulateRecipe
 from core.simulation import generator
 from core.simulation.clean_sets import is_whole, open_structure, write_structure
+from core.training.errors import TrainingError
 from core.training.library_store import StoppedError
 
 
@@ -85,7 +86,23 @@ def open_scenes(
                 progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
     finally:
         torch.set_num_threads(threads)
-    return Scenes(*(_files(folder / split) for split in ("train", "validation")))
+    return scenes_of(folder)
+
+
+def scenes_of(folder: Path) -> Scenes:
+    """Open what lies in a folder, as it is.
+
+    Raises
+    ------
+    TrainingError
+        There is nothing to train on, or nothing to validate with.
+    """
+    scenes = Scenes(*(_files(folder / split) for split in ("train", "validation")))
+    if not scenes.train or not scenes.validation:
+        what = f"{len(scenes.train)} scenes to train on and {len(scenes.validation)} to validate with are too few."
+        advice = "Raise 'scenes.structures', or the shares in the [split] of the recipe that simulates them."
+        raise TrainingError(what, folder, advice)
+    return scenes
 
 
 def _files(folder: Path) -> tuple[SceneFile, ...]:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from core.models import ModelStore
 from core.protocol.denoise import TrainJobResult
-from core.training.supervised import TrainingDivergedError, TrainResult
+from core.training.errors import TrainingDivergedError
+from core.training.supervised import TrainResult
 from tests.unit.cli.conftest import Quietbeam
 from tests.unit.models.test_store import make_model
 

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from core.networks.registry import load
 from core.protocol.model_card import ModelCard
 from core.protocol.recipes import TrainRecipe
-from core.training.supervised import rate_at, train
+from core.training.loop import rate_at
+from core.training.supervised import train
 
 
 def _stop_after(calls: int) -> Callable[[], bool]:
