@@ -33,7 +33,6 @@ from core.noise.thinning import thin
 Parameters = Mapping[str, float]
 
 LOOK_SIDE = 512
-_SEED = 20
 _SHARE = 0.1
 _MIX = 0.25
 _COUNTED = 0.98
@@ -114,16 +113,6 @@ def whole_counts_of(frames: Frames) -> npt.NDArray[np.int64] | None:
     if np.mean(np.abs(frames - whole) < _NEAR) < _COUNTED:
         return None
     return np.maximum(whole, 0).astype(np.int64)
-
-
-def looks_at(movie: ElectronMovie, context: RunContext, most: int = 3, side: int = LOOK_SIDE) -> tuple[Look, ...]:
-    """Return looks at single frames (1, h, w) of a movie: the middles, `side` px at most, of up to `most` frames."""
-    looks: list[Look] = []
-    for number, frame in enumerate(spread(movie.frames, most)):
-        context.check()
-        electrons = middle(movie.block(frame, frame + 1).electrons, side)
-        looks += frame_looks(electrons, noise_of(movie, electrons), _SEED + number)
-    return tuple(looks)
 
 
 def noise_of(movie: ElectronMovie, electrons: Frames) -> float | None:

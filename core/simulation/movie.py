@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from core.simulation.dynamics.course import Course
 from core.simulation.dynamics.drift import Array
 from core.simulation.dynamics.events import Cast
 from core.simulation.dynamics.placing import moved, posed, turned
-from core.simulation.imaging import Optics, image
-from core.simulation.multislice import exit_wave
 from core.simulation.scan.scan import Scan
 from core.simulation.specimens import Specimen
 from core.simulation.truth import Columns, project_columns
@@ -86,56 +84,6 @@ def _seen_at(spots: Array, displaced: Array) -> Array:
         columns = np.clip(np.rint(out[:, 1]).astype(int), 0, displaced.shape[2] - 1)
         out = spots - displaced[:, rows, columns].T
     return out
-
-
-class HrtemImage:
-    """Bright-field TEM images of a whole box; the exit wave is kept as long as the atoms stay the same.
-
-    The focus is held on the plane of the first frame's last atom: atoms that come and go below it don't defocus.
-
-    Parameters
-    ----------
-    optics
-        Of the first frame; the course changes its defocus.
-    grid, wave_size
-        Px a side of the image and of the wave.
-    foci
-        How many foci are summed (`core.simulation.imaging.image`).
-    """
-
-    def __init__(self, optics: Optics, grid: int, wave_size: int, *, foci: int = 1, debye_waller: float = 0.5) -> None:
-        self._optics = optics
-        self._grid = grid
-        self._wave_size = wave_size
-        self._foci = foci
-        self._debye_waller = debye_waller
-        self._last: tuple[Specimen, Any] | None = None
-        self._plane: float | None = None
-
-    def __call__(self, specimen: Specimen, defocus: float) -> NDArray[Any]:
-        """Return the image (grid, grid) with the defocus changed by `defocus` angstrom."""
-        if self._last is None or self._last[0] is not specimen:
-            wave = exit_wave(
-                specimen.positions,
-                specimen.elements,
-                specimen.box,
-                self._wave_size,
-                self._optics.kilovolt,
-                debye_waller=self._debye_waller,
-            )
-            self._last = (specimen, wave)
-        optics = replace(self._optics, defocus=self._optics.defocus + defocus - self._below(specimen))
-        seen = image(self._last[1], specimen.box, optics, self._grid, self._foci)
-        out: NDArray[Any] = seen.double().cpu().numpy()
-        return out
-
-    def _below(self, specimen: Specimen) -> float:
-        """How far the wave's plane lies below the first frame's: propagation by it is a defocus of the same sign."""
-        if len(specimen.positions) == 0:
-            return 0.0
-        last = float(specimen.positions[:, 2].max())
-        self._plane = last if self._plane is None else self._plane
-        return last - self._plane
 
 
 def render(

@@ -19,8 +19,9 @@ from core.simulation.detectors.arrivals import Scintillator
 from core.simulation.detectors.presets import BENCHMARK_DETECTORS, TRAINING_DETECTORS
 from core.simulation.dynamics.course import Dynamics
 from core.simulation.dynamics.drift import Drift
-from core.simulation.imaging import Optics
-from core.simulation.movie import HrtemImage, record, render_picture
+from core.simulation.imaging import Optics, image
+from core.simulation.movie import record, render_picture
+from core.simulation.multislice import exit_wave
 from core.simulation.scan.presets import STEADY_SCAN, TRAINING_SCANS
 from core.simulation.sheets import Tile, sheet
 from core.simulation.specimens import random_specimen
@@ -65,7 +66,9 @@ def particle() -> NDArray[np.float64]:
     specimen = random_specimen(rng, box)
     while specimen.kind != "supported particle":
         specimen = random_specimen(rng, box)
-    return np.asarray(HrtemImage(Optics(defocus=-70.0), GRID, 384)(specimen, 0.0), dtype=np.float64)
+    optics = Optics(defocus=-70.0)
+    wave = exit_wave(specimen.positions, specimen.elements, specimen.box, 384, optics.kilovolt)
+    return np.asarray(image(wave, specimen.box, optics, GRID).double().numpy(), dtype=np.float64)
 
 
 def _tile(picture: NDArray[np.generic], text: str) -> Tile:
