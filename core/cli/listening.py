@@ -26,7 +26,9 @@ _LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def listened(as_json: bool, stopped: Callable[[Listener], ErrorInfo] | str, unit: str = "frames") -> Iterator[Listener]:
+def listened(
+    as_json: bool, stopped: Callable[[Listener], ErrorInfo] | str, unit: str = "frames", quiet: bool = False
+) -> Iterator[Listener]:
     """Listen to a run; after Ctrl+C say what became of it and exit with 130.
 
     Parameters
@@ -37,13 +39,17 @@ def listened(as_json: bool, stopped: Callable[[Listener], ErrorInfo] | str, unit
         What is to be said, as a sentence or by how far the run came.
     unit
         What it makes, for the rate.
+    quiet
+        Say nothing on the way: another process of the same run does.
     """
-    listener = Listener(stderr(), unit)
+    listener = Listener(Console(stderr=True, quiet=True) if quiet else stderr(), unit)
     try:
         with listener.listening():
             yield listener
     except (Cancelled, KeyboardInterrupt) as error:
         info = ErrorInfo(code="cancelled", what=stopped) if isinstance(stopped, str) else stopped(listener)
+        if quiet:
+            raise typer.Exit(STOPPED) from error
         stderr().print(info.sentence())
         if as_json:
             print_json({"error": info.model_dump(mode="json")})

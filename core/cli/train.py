@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from core.protocol.denoise import DeviceChoice, TrainJobRequest, TrainJobResult
 
 
 def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: bool, as_json: bool) -> None:
-    """Train and say where the model lies; JSON is a `TrainJobResult`."""
+    """Train and say where the model lies; JSON is a `TrainJobResult`. Of several processes, the first one speaks."""
     folder = output or Path(f"{recipe.stem}-training")
     request = TrainJobRequest(recipe=str(recipe), output=str(folder), device=device, resume=resume)
     with errors_told(as_json):
         result = _train(request, as_json)
+    if _is_silent():
+        return
     if as_json:
         print_json(result)
         return
@@ -27,11 +30,16 @@ def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: b
     out.print(f"{'Model':<12}{result.output}")
 
 
+def _is_silent() -> bool:
+    """Whether torchrun started this process as one of several, and not the first."""
+    return os.environ.get("RANK", "0") != "0"
+
+
 def _train(request: TrainJobRequest, as_json: bool) -> TrainJobResult:
     from core.cli.listening import listened
     from core.jobs.train import run
 
     advice = "Run the same command with --resume to go on."
     info = ErrorInfo(code="cancelled", what="Stopped; what was learned is kept.", advice=advice)
-    with listened(as_json, lambda _: info, "steps") as listener:
+    with listened(as_json, lambda _: info, "steps", quiet=_is_silent()) as listener:
         return run(request, ModelStore.default(), listener)
