@@ -24,6 +24,7 @@ from core.jobs.score_files import (
 )
 from core.measures.alignment import shifts_of
 from core.measures.clips import Clip
+from core.measures.columns_kept import column_measures
 from core.measures.judging import Judgement, Known, judge
 from core.measures.with_truth import truth_measures
 from core.movies import Movie, open_movie
@@ -59,6 +60,7 @@ def run(request: ScoreRequest, context: RunContext) -> ScoreResult:
         rescaled = (_eight_bits(result) and not _eight_bits(raw)) or reading.normalised
         known = Known(reading.gain_known, reading.references, reading.reference_excess, rescaled)
         judgement = judge(clips, known, context.check)
+        judgement.measures |= column_measures(clips, _pixel_nm(raw), context.check)
         if reading.truths:
             judgement.measures |= truth_measures(clips, reading.truths)
     flags = list(judgement.flags)
@@ -80,6 +82,14 @@ def run(request: ScoreRequest, context: RunContext) -> ScoreResult:
 
 def _tell(told: Told, judgement: Judgement) -> None:
     told.tell(*judgement.notices)
+
+
+def _pixel_nm(movie: Movie) -> float | None:
+    """Size of a px where it is known, square and in nm."""
+    sizes = movie.meta.pixel_size
+    if sizes is None or movie.meta.pixel_unit != "nm" or sizes[0] != sizes[1]:
+        return None
+    return sizes[0]
 
 
 def _eight_bits(movie: Movie) -> bool:

@@ -55,3 +55,24 @@ def test_a_part_that_does_not_exist_is_refused(quietbeam: Quietbeam, files: tupl
     assert quietbeam("score", raw, clean, "--frames", "5:4").code == 2
     assert quietbeam("score", raw, clean, "--region", "0:80,0:80").code == 2
     assert quietbeam("score", raw, raw.with_name("missing.tif")).code == 2
+
+
+def test_what_became_of_the_columns_is_told_where_the_raw_frames_show_them(
+    quietbeam: Quietbeam, tmp_path: Path
+) -> None:
+    y, x = np.mgrid[:72, :72]
+    lattice = 4 + 12 * (np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 12) + 1)
+    noisy = np.random.default_rng(0).poisson(np.repeat(lattice[None], 16, axis=0))
+    for name, frames in (("raw", noisy.astype(np.uint16)), ("clean", np.repeat(lattice[None], 16, axis=0))):
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif",
+            frames if name == "raw" else frames.astype(np.float32),
+            imagej=True,
+            resolution=(50, 50),
+            metadata={"axes": "TYX", "unit": "nm"},
+        )
+    measures = quietbeam("score", tmp_path / "raw.tif", tmp_path / "clean.tif", "--json").json["measures"]
+    assert measures["columns_kept"]["value"] == 1
+    assert measures["columns_moved"]["unit"] == "pm"
+    assert measures["columns_moved"]["value"] < 10
+    assert measures["count_fit"]["value"] < 0.02

@@ -1,0 +1,218 @@
+"""What a result makes of the atomic columns: kept, moved, paler, strained, with how many atoms; before and after.
+
+Before: the mean of the raw frames, moved along with the drift. After: the mean of the same frames of the result. So
+what is compared is what the method does to every frame alike; chance moves single frames further. Columns count where
+the raw frames show them for certain: found at the same places in the means of every second frame and of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from core.measures.atoms.compare import AtomReport, compare_atoms
+from core.measures.atoms.counting import AtomCounts, count_atoms
+from core.measures.atoms.errors import AtomsError
+from core.measures.atoms.fit import FittedColumns
+from core.measures.atoms.locate import Search, find_columns, locate_columns
+from core.measures.atoms.match import Matched, match, quantities
+from core.measures.clips import Clip
+from core.protocol.score import Measure
+
+Array = npt.NDArray[np.float64]
+
+_SIDE = 256
+# Frames that drift further than this apart are not averaged, in px; and how far within the frame columns must lie.
+_FARTHEST = 16.0
+_RADIUS_NM, _RIM_NM = 0.05, 0.15
+# Columns that both halves of the raw frames show, and their share of those fitted to all frames, and of their peaks.
+_FEWEST, _REPEATED, _REPEATED_PEAKS = 10, 0.9, 0.5
+_UNSURE = "The raw frames show no columns for certain: those of every second frame are not those of the others."
+# The filter for contrast, in widths of a column.
+_CORE, _AROUND = 0.5, 1.5
+# Certainty with which columns are given their number of atoms, on average.
+_COUNTED = 0.9
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """Means of aligned frames (h, w): of every second raw one, of the others, of all; and of the result."""
+
+    halves: tuple[Array, Array]
+    raw: Array
+    result: Array
+    rim: float
+
+
+def column_measures(
+    clips: Sequence[Clip], pixel_nm: float | None, check: Callable[[], None] | None = None
+) -> dict[str, Measure]:
+    """Compare the columns of raw and denoised frames; one measure without a number where there are none for certain.
+
+    Parameters
+    ----------
+    pixel_nm
+        Size of a px; None: unknown.
+    check
+        Called between the steps; may raise to stop.
+    """
+    clip = max(clips, key=lambda one: one.frames)
+    if pixel_nm is None:
+        return _none("Needs the size of a px.")
+    if clip.frames < 4 or not clip.certain:
+        return _none("Needs four neighbouring frames or more whose drift is known for certain.")
+    pictures = _pictures(clip, _RIM_NM / pixel_nm)
+    try:
+        return _compared(pictures, pixel_nm, check or (lambda: None))
+    except AtomsError as error:
+        return _none(error.info.what)
+
+
+def _none(why: str) -> dict[str, Measure]:
+    return {"columns_kept": Measure(value=None, caveat=why)}
+
+
+def _pictures(clip: Clip, rim: float) -> _Pictures:
+    """Average frames where the picture lies in the middle one, and cut out where most is to be seen."""
+    moves = clip.shifts[clip.frames // 2] - clip.shifts
+    near = np.flatnonzero(np.abs(moves).max(axis=1) <= _FARTHEST)
+    raw, result = (
+        [ndimage.shift(frames[k].astype(np.float64), moves[k], order=3, mode="mirror") for k in near]
+        for frames in (clip.raw, clip.result)
+    )
+    whole = np.mean(raw, axis=0)
+    part = _richest(whole)
+    halves = (np.mean(raw[::2], axis=0)[part], np.mean(raw[1::2], axis=0)[part])
+    # What came in over the frame's border was mirrored.
+    far = float(np.ceil(np.abs(moves[near]).max()))
+    return _Pictures(halves, whole[part], np.mean(result, axis=0)[part], max(rim, far) + 1)
+
+
+def _richest(image: Array) -> tuple[slice, slice]:
+    """Where 256 x 256 px have the most structure."""
+    sides = tuple(min(_SIDE, length) for length in image.shape)
+    smooth = ndimage.gaussian_filter(image, 1.0)
+    power = ndimage.uniform_filter(np.square(smooth - ndimage.uniform_filter(smooth, 32)), sides)
+    inner = tuple(slice(side // 2, length - (side - 1) // 2) for side, length in zip(sides, image.shape, strict=True))
+    rows, columns = np.unravel_index(int(np.argmax(power[inner])), power[inner].shape)
+    return slice(int(rows), int(rows) + sides[0]), slice(int(columns), int(columns) + sides[1])
+
+
+def _compared(pictures: _Pictures, pixel_nm: float, check: Callable[[], None]) -> dict[str, Measure]:
+    radius, rim = _RADIUS_NM / pixel_nm, pictures.rim
+    shape = (pictures.raw.shape[0], pictures.raw.shape[1])
+    search = Search(pixel_nm=pixel_nm, dark=_dark(pictures.raw, pixel_nm), check=check)
+    first, second, seen = (find_columns(image, search) for image in (*pictures.halves, pictures.raw))
+    again = match(first.positions, second.positions, radius)
+    chance = quantities(first.positions, second.positions, again, pixel_nm)
+    if chance is None or len(again.true) < _FEWEST or again.f1 < _REPEATED_PEAKS:
+        return _none(_UNSURE)
+    before = locate_columns(pictures.raw, search).columns
+    sure = np.zeros(len(before), dtype=np.int64)
+    for half in (first, second):
+        sure[match(before.positions, half.positions, radius).true] += 1
+    inside = _inside(before.positions, shape, rim)
+    if np.sum(inside) < _FEWEST or float(np.mean(sure[inside] == 2)) < _REPEATED:
+        return _none(_UNSURE)
+    before, after = before.chosen(sure == 2), locate_columns(pictures.result, search).columns
+    report = compare_atoms(before.positions, after, shape, pixel_nm, _RADIUS_NM, margin_px=rim)
+    # Held against all that the raw mean hints at.
+    drawn = after.positions[_inside(after.positions, shape, rim)]
+    added = match(seen.positions, drawn, radius).invented / max(1, len(drawn))
+    out = _columns(report, chance.spread_pm / 2, added)
+    if len(report.columns.true):
+        out |= _contrast(pictures, before.chosen(report.columns.true))
+    if not search.dark and len(report.columns.true) >= _FEWEST:
+        out |= _atoms(before, after, report.columns)
+    return out
+
+
+def _dark(image: Array, pixel_nm: float) -> bool:
+    """Whether columns are dark: where peaks stand out more."""
+    heights = []
+    for dark in (False, True):
+        found = np.abs(find_columns(image, Search(pixel_nm=pixel_nm, dark=dark)).heights)
+        heights.append(float(np.median(found)) if len(found) else 0.0)
+    return heights[1] > heights[0]
+
+
+def _inside(places: Array, shape: tuple[int, int], rim: float) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.all((places >= rim) & (places <= np.array(shape) - 1 - rim), axis=1))
+
+
+def _columns(report: AtomReport, chance_pm: float, added: float) -> dict[str, Measure]:
+    total = len(report.columns.true) + report.columns.missed
+    out = {
+        "columns_kept": Measure(
+            value=report.columns.recall,
+            caveat=f"Share of the {total} columns that the raw frames' mean shows for certain which the mean of the "
+            "result's frames has within 50 pm: 1 is good.",
+        ),
+        "columns_added": Measure(
+            value=added,
+            caveat="Share of the columns in the mean of the result's frames of which the raw ones show no sign "
+            "within 50 pm: 0 is good, but the faintest may be real.",
+        ),
+    }
+    told = report.quantities
+    if told is None:
+        return out
+    own = (
+        "Of single columns, along one axis, in the means; their common shift taken off. Chance moves those of the raw "
+        f"mean by about {chance_pm:.2g} pm: less than that is nothing. In single frames they are further off."
+    )
+    out["columns_moved"] = Measure(value=told.spread_pm, unit="pm", caveat=own)
+    shifted = "What all columns were moved by together: 0 is good."
+    out["columns_shifted"] = Measure(value=float(np.hypot(*told.bias_pm)), unit="pm", caveat=shifted)
+    if report.strain_spread is not None:
+        strain = "Root mean square of the difference in local strain, chance in the raw mean included."
+        out["columns_strain"] = Measure(value=report.strain_spread, unit="%", caveat=strain)
+    return out
+
+
+def _contrast(pictures: _Pictures, columns: FittedColumns) -> dict[str, Measure]:
+    """How much brighter (or darker) columns are than around them: a linear filter, the same before and after.
+
+    Fits of noisy and of smooth images share out background and columns in their own ways; this doesn't.
+    """
+    width = float(np.median(columns.widths))
+    places = columns.positions.T
+
+    def heights(image: Array) -> Array:
+        peaked = ndimage.gaussian_filter(image, _CORE * width) - ndimage.gaussian_filter(image, _AROUND * width)
+        return np.asarray(ndimage.map_coordinates(peaked, places, order=3, mode="nearest"))
+
+    raw, result, first, second = (heights(image) for image in (pictures.raw, pictures.result, *pictures.halves))
+    typical = float(np.median(raw))
+    change, chance = result / typical - raw / typical, (first - second) / (2 * typical)
+    value = 100 * (float(np.median(result)) / typical - 1)
+    caveat = (
+        "Change of the columns' contrast against their surroundings, by one linear filter: below 0 they got paler or "
+        f"wider. Single ones scatter by {100 * _robust(change):.2g} % of a typical one about it, by about "
+        f"{100 * _robust(chance):.2g} % in the raw mean by chance."
+    )
+    return {"columns_contrast": Measure(value=value, unit="%", caveat=caveat)}
+
+
+def _robust(values: Array) -> float:
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _atoms(before: FittedColumns, after: FittedColumns, pairs: Matched) -> dict[str, Measure]:
+    """Share of the columns that hold as many atoms as before, where the raw mean tells their numbers."""
+    counted: list[AtomCounts] = [
+        count_atoms(columns.volumes[index]) for columns, index in ((before, pairs.true), (after, pairs.found))
+    ]
+    if len(counted[0].locations) < 2 or float(counted[0].certainty.mean()) < _COUNTED:
+        return {}
+    caveat = (
+        "Share of columns that hold as many atoms as before, by the steps of their intensities "
+        f"({len(counted[0].locations)} numbers before, {len(counted[1].locations)} after). In HAADF of one element; "
+        "elsewhere steps are kinds of columns. Numbers count from the thinnest column's own."
+    )
+    same = float(np.mean(counted[0].atoms == counted[1].atoms))
+    return {"columns_same_atoms": Measure(value=same, caveat=caveat)}
