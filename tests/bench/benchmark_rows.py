@@ -142,18 +142,29 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return a table in Markdown: a line a method, a column a group; over those items that every method was run on."""
+    """Return a table in Markdown: a line a method, a column a group; over those items that every method was run on.
+
+    The last column tells on how many items a filter is the best of the filters.
+    """
     kept = _complete(list(rows))
+    winners = _winners(kept)
     methods = list(dict.fromkeys(row.method for row in kept))
     groups = [group for group in GROUPS if any(group in row.groups for row in kept)]
     counts = [len({row.seed for row in kept if group in row.groups}) for group in groups]
     head = " | ".join(f"{group} ({count})" for group, count in zip(groups, counts, strict=True))
-    lines = [f"| Method | {head} |", "|---" * (len(groups) + 1) + "|"]
+    lines = [f"| Method | {head} | best filter on |", "|---" * (len(groups) + 2) + "|"]
     for method in methods:
         cells = [_mean([row for row in kept if row.method == method and group in row.groups]) for group in groups]
+        cells.append(str(winners.count(method)) if method in CLASSICAL else "")
         lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
-    lines.append("| **best filter** | " + " | ".join(_best(kept, group) for group in groups) + " |")
     return "\n".join(lines)
+
+
+def _winners(rows: list[Row]) -> list[str]:
+    """The filter of the highest PSNR on each item: what a network has to beat."""
+    filters = [row for row in rows if row.method in CLASSICAL]
+    items = {row.seed for row in filters}
+    return [max((row for row in filters if row.seed == seed), key=lambda row: row.psnr).method for seed in items]
 
 
 def print_table(rows: Iterable[Row]) -> None:
@@ -184,13 +195,3 @@ def _complete(rows: list[Row]) -> list[Row]:
 
 def _mean(rows: list[Row]) -> str:
     return f"{np.mean([row.psnr for row in rows]):.1f} / {np.mean([row.ssim for row in rows]):.3f}".replace(" 0.", " .")
-
-
-def _best(rows: list[Row], group: str) -> str:
-    """The filter of the highest mean PSNR in a group: what a network has to beat."""
-    means = {
-        method: float(np.mean([row.psnr for row in rows if row.method == method and group in row.groups]))
-        for method in CLASSICAL
-        if any(row.method == method for row in rows)
-    }
-    return f"`{max(means, key=lambda method: means[method])}`" if means else "-"
