@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from core.protocol.simulation import SceneRecipe
@@ -62,12 +64,15 @@ def draw_scene(rng: np.random.Generator, recipe: SceneRecipe, side: int, palette
     drawn = draw(rng, field.box, palette, _one_of(rng, recipe.kinds))
     ordered = _ordered(drawn, palette)
     made = HrtemScene if recipe.modality == "HRTEM" else StemScene
+    settings: dict[str, Any] = {"made_of": list(drawn.made_of)}
+    if drawn.specimen.facts:
+        settings["specimen"] = dict(drawn.specimen.facts)
     return made(
         recipe,
         drawn.kind,
         drawn.periodic and bool(ordered),
         field,
-        {"made_of": list(drawn.made_of)},
+        settings,
         drawn.specimen,
         ordered,
     )

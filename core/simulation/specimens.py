@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ _SUPPORTS = ("CeO2", "TiO2", "ZrO2", "MgO", "SrTiO3", "Si", "ZnO", "GaN", "BaTiO
 
 @dataclass(frozen=True)
 class Specimen:
-    """Atoms in a periodic box: positions (n, 3) in angstrom, x and y in [0, box), and their elements (n,)."""
+    """Atoms in a periodic box: positions (n, 3) in angstrom, x and y in [0, box), and their elements (n,).
+
+    `facts` are what was drawn for it that the atoms don't tell at a glance, for the truth; each key names its unit.
+    """
 
     kind: str
     positions: Array
     elements: NDArray[np.str_]
     box: float
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 def _join(parts: list[Atoms]) -> Atoms:

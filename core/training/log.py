@@ -41,9 +41,8 @@ class TrainLog:
 
     def rewind(self, step: int) -> None:
         """Drop the scores of later steps: they will be made again. Events stay."""
-        lines = self.lines()
-        kept = [line for line in lines if "event" in line or line["step"] <= step]
-        if self._folder is not None and len(kept) < len(lines):
+        kept = [line for line in self.lines() if "event" in line or line["step"] <= step]
+        if self._folder is not None and (self._folder / NAME).exists():
             partial = self._folder / f"{NAME}.partial"
             partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
             partial.replace(self._folder / NAME)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -113,24 +113,31 @@ def _supported(rng: np.random.Generator, box: float, palette: Palette) -> tuple[
         return lying, made_of
     zones = (_zone(rng, metal), _zone(rng, support))
     planes = (_surface_plane(rng, metal, zones[0]), _surface_plane(rng, support, zones[1]))
+    diameter = _diameter(rng, box)
+    angle, level = float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(-0.3, 0.05)) * box
+    thickness, wetting = _thickness(rng, 70.0), float(rng.uniform(0.25, 0.95))
+    turn = float(rng.choice([0.0, 0.0, rng.normal(0, 0.08), rng.uniform(0, math.pi)]))
+    tilt, wear = _tilt(rng), (random_wear(rng), random_wear(rng))
     made = supported_particle(
         rng,
         box,
         metal,
         shape,
-        _diameter(rng, box),
+        diameter,
         support,
         zones=zones,
         planes=planes,
-        angle=float(rng.uniform(0, 2 * math.pi)),
-        level=float(rng.uniform(-0.3, 0.05)) * box,
-        thickness=_thickness(rng, 70.0),
-        wetting=float(rng.uniform(0.25, 0.95)),
-        turn=float(rng.choice([0.0, 0.0, rng.normal(0, 0.08), rng.uniform(0, math.pi)])),
-        tilt=_tilt(rng),
-        wear=(random_wear(rng), random_wear(rng)),
+        angle=angle,
+        level=level,
+        thickness=thickness,
+        wetting=wetting,
+        turn=turn,
+        tilt=tilt,
+        wear=wear,
     )
-    return made, made_of
+    facts = {"diameter_nm": diameter / 10, "thickness_nm": thickness / 10, "tilt_deg": math.degrees(math.hypot(*tilt))}
+    worn = {"steps": wear[0].steps, "vacancies": wear[0].vacancies, "adatoms": wear[0].adatoms}
+    return replace(made, facts=facts | worn), made_of
 
 
 def _several(rng: np.random.Generator, box: float, palette: Palette, on_film: bool) -> tuple[Specimen, tuple[str, ...]]:

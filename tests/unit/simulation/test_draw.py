@@ -115,3 +115,14 @@ def test_benchmark_surfaces_are_of_kinds_that_training_lacks() -> None:
 def test_surfaces_that_cannot_be_made_are_refused(size: int, pixel: float, kind: str) -> None:
     with pytest.raises(SpecimenError):
         surface(np.random.default_rng(0), size, pixel, kind)
+
+
+def test_a_supported_particle_tells_what_was_drawn_for_it() -> None:
+    facts = [
+        draw(np.random.default_rng(seed), 40.0, TRAINING, "supported particle").specimen.facts for seed in range(9)
+    ]
+    told = [one for one in facts if one]
+    # Particles that lie on their support are seen along no zone of their own.
+    assert len(told) >= 5
+    assert all(0 <= one["tilt_deg"] <= 4 and 1.2 <= one["thickness_nm"] <= 7 for one in told)
+    assert len({one["tilt_deg"] for one in told}) == len(told)
