@@ -71,19 +71,23 @@ def thinned_error(
     if band is None:
         band = signal_band(electrons, electrons)
     results: list[Frames] = []
-    sums = np.zeros(4)
+    sums = np.zeros(5)
     for split in range(splits):
         halves = thin(whole, (0.5, 0.5), (seed, split))
         for mine, other in (halves, halves[::-1]):
             result = 2 * np.asarray(denoise(mine.astype(np.float32)), np.float32)
-            found = squared_errors(result, 2.0 * other, 4.0 * other, band)
+            found = squared_errors(result, 2.0 * other, 4.0 * other, band, 4.0 * mine)
             sums[:3] += (found.error, found.noise_spread, found.error_spread)
             results.append(result)
-        sums[3] += 2 * band_product(results[-2] - results[-1], (halves[0] - halves[1]).astype(np.float32), band)
-    error, alone, met, answer = (float(one) / (2 * splits) for one in sums)
-    bright = float(np.square(whole, dtype=np.float64).sum() - whole.sum()) / max(float(whole.sum()), 1.0)
+        unlike = results[-2] - results[-1]
+        sums[3] += 2 * band_product(unlike, (halves[0] - halves[1]).astype(np.float32), band)
+        sums[4] += 8 * float(np.sum(np.square(unlike, dtype=np.float64) * electrons))
+    error, alone, met, answer, noisy = (float(one) / (2 * splits) for one in sums)
+    bright = float(np.square(electrons).sum() - electrons.sum()) / max(float(electrons.sum()), 1.0)
     shared = 4 * max(bright, 0.0) * max(answer, 0.0) * (1 - 1 / splits)
-    both = (alone / 4 + met / 2) * (1 + 1 / splits)
+    # Where the noise meets what every result lacks, the splits cancel.
+    lacking = max(met - noisy, 0.0)
+    both = max(alone / 4 + (met - lacking) / 2, 0.0) * (1 + 1 / splits) + lacking / 2
     # What is shared makes the interval narrower; never by more than half of the variance, for methods aren't linear.
     average = ErrorSums(error, max(both - shared, both / 2), 0.0)
     hidden = hidden_power(electrons, electrons, band)

@@ -28,7 +28,7 @@ Frames = npt.NDArray[np.floating]
 _QUANTILE = 1.959964
 _BLOCK = 32
 # The highest of the frequencies where signal was found, times this and a little more, is the band.
-_MARGIN, _BEYOND = 1.3, 0.03
+_MARGIN, _BEYOND = 1.2, 0.02
 _LEAST_BAND = 0.06
 # Power beyond the band falls as frequency^-3 or faster: so do the edges of flat things; smooth ones, and atoms
 # (frequency^-4, before any lens), fall faster.
@@ -150,36 +150,56 @@ class ErrorSums:
         return ErrorEstimate(mean, mean - width, mean + max(width, longer), band)
 
 
-def squared_errors(result: Frames, reference: Frames, variance: Frames, band: float) -> ErrorSums:
-    """Sum up what `unbiased_mse` is made of; parameters and errors are the same."""
+def squared_errors(
+    result: Frames, reference: Frames, variance: Frames, band: float, apart: Frames | None = None
+) -> ErrorSums:
+    """Sum up what `unbiased_mse` is made of; parameters and errors are the same.
+
+    `apart` is another unbiased estimate of the variance, whose noise is not the reference's: from the other part of the
+    electrons. With it both spreads are right for brightness that changes from px to px; without it, over 32 px.
+    """
     f, a, v = (_stack(values) for values in (result, reference, variance))
-    if not f.shape == a.shape == v.shape:
+    local = v if apart is None else _stack(apart)
+    if not f.shape == a.shape == v.shape == local.shape:
         raise ValueError(f"result, reference and variance differ in shape: {f.shape}, {a.shape}, {v.shape}")
     sums = np.zeros(3)
-    for frame, noisy, noise in zip(f, a, v, strict=True):
-        sums += _frame_error(frame, noisy, noise, band)
+    for frame, noisy, noise, its_local in zip(f, a, v, local, strict=True):
+        smooth = ndimage.uniform_filter(its_local, _BLOCK) if apart is None else its_local
+        sums += _frame_error(frame, noisy, noise, smooth, band)
     return ErrorSums(*(float(one) for one in sums))
 
 
-def _frame_error(frame: Array, noisy: Array, noise: Array, band: float) -> tuple[float, float, float]:
+def _frame_error(frame: Array, noisy: Array, noise: Array, local: Array, band: float) -> tuple[float, float, float]:
     """Return the sum of squared errors of a frame, and both parts of the variance of that sum."""
     rows, columns = (max(1, min(length, round(2 * band * length))) for length in frame.shape)
     residual = fft.dctn(noisy - frame, norm="ortho")
-    inside = residual[:rows, :columns].copy()
+    residual[rows:] = 0
+    residual[:, columns:] = 0
     share = _share(frame.shape[0], rows)[:, None] * _share(frame.shape[1], columns)[None]
-    squares = float(np.square(inside).sum()) - float((noise * share).sum())
+    squares = float(np.square(residual).sum()) - float((noise * share).sum())
     outside = fft.dctn(frame, norm="ortho")
     outside[:rows, :columns] = 0
     far = fft.idctn(outside, norm="ortho")
     error = squares + float(np.sum(far * (far - 2 * noisy)))
-    # sum[(e + n)^2 - v] over the band: 2 v^2 a frequency of the noise alone, and 4 e^2 v where it meets the error. For
-    # Poisson noise the fourth moment and the scatter of v itself cancel.
-    smooth = _block_means(noise)
-    alone = 2 * rows * columns * float(np.mean(np.square(smooth)))
-    near = _block_means(np.square(fft.idctn(inside, norm="ortho")), smooth.shape)
-    excess = np.maximum(near - smooth, 0.0) * (rows * columns / smooth.size)
-    met = 4 * float(np.sum(excess * smooth)) + 4 * float(np.sum(np.square(far) * noise))
-    return error, alone, met
+    # sum[(e + n)^2 - v] over the band: 2 sum |cov(n_k, n_l)|^2 of the noise alone, and 4 e^2 v where it meets the
+    # error. For Poisson noise the fourth moment and the scatter of v itself cancel.
+    product = float(np.sum(local * _noise_within(noise, rows, columns)))
+    near = np.square(fft.idctn(residual, norm="ortho"))
+    met = 4 * (float(np.sum(near * local)) - product) + 4 * float(np.sum(np.square(far) * noise))
+    return error, 2 * product, met
+
+
+def _noise_within(noise: Array, rows: int, columns: int) -> Array:
+    """Return the variance a px of white noise of this variance, low-passed to a band of so many cosines.
+
+    It is the variance smoothed by the square of the low pass' kernel, sinc^2, which is a triangle of frequencies.
+    """
+    spectrum = fft.dctn(noise, norm="ortho")
+    for axis, kept in enumerate((rows, columns)):
+        length = noise.shape[axis]
+        fall = np.maximum(1 - np.arange(length) / (2 * kept), 0.0) * (kept / length)
+        spectrum *= fall[:, None] if axis == 0 else fall[None]
+    return np.asarray(fft.idctn(spectrum, norm="ortho"))
 
 
 def band_product(first: Frames, second: Frames, band: float) -> float:
@@ -212,7 +232,7 @@ def signal_band(raw: Frames, variance: Frames) -> float:
     """Return the highest frequency at which signal may be, in cycles a px along either axis (0.5: all of them).
 
     Rings of the mean power of single frames, and of sums of up to eight neighbours, are searched for power above the
-    noise, and so are patches of frequencies (a lattice's spots); a third and some more are added. What lies beyond is
+    noise, and so are patches of frequencies (a lattice's spots); a fifth and some more are added. What lies beyond is
     weaker than the noise by far, or isn't there.
 
     Parameters

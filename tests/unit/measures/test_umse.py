@@ -161,6 +161,18 @@ def test_more_splits_of_the_counts_know_the_error_better_and_still_cover_it() ->
     assert widths[4] < 0.8 * widths[1]
 
 
+def test_spread_of_the_estimate_is_known_where_bright_columns_stand_on_dark_ground() -> None:
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:64, :64]
+    clean = (0.3 + 8 * np.exp(-((x % 16 - 8) ** 2 + (y % 16 - 8) ** 2) / 8))[None]
+    apart, known = [], []
+    for seed in range(60):
+        found = thinned_error(lambda half: gaussian_filter(half, (0, 1.5, 1.5)), rng.poisson(clean), 2, seed, 0.2)
+        apart.append(found.error.mse - np.mean([np.mean(np.square(result - clean)) for result in found.results]))
+        known.append((found.error.mse - found.error.low) / 1.96)
+    assert 0.75 < np.std(apart) / np.mean(known) < 1.3
+
+
 def test_thinning_needs_counts_and_a_split() -> None:
     with pytest.raises(NoiseError, match="fractions"):
         thinned_error(lambda half: half, np.full((1, 32, 32), 0.5))
