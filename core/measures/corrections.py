@@ -10,7 +10,8 @@ So, ring by ring in Fourier space (the filters look at no direction: not every s
 
 Content of one frame alone that is no noise (atoms that hop, jitter of a scan) looks like noise that was kept. But a
 result that keeps a share k of noise is correlated with what was taken away, <y - f, f> = k (1 - k) N, and the truth is
-not: the shrinkage counts as far as it is. A scan's lines, whose brightness differs, are left out.
+not: the shrinkage counts as far as it is. A scan's lines, whose brightness differs, are left out; the rest of each ring
+stands for them.
 
 x is stood in for by other frames (`cross_spectra`). B and A are learned on one half of the movie and tested on the
 other, so that noise earns nothing. The truth itself has c = d = 0, whatever its other frames look like.
@@ -92,7 +93,7 @@ def removable(spectra: CrossSpectra, frame_alone: bool = True) -> Removable:
     weights = spectra.grid.weights
     pixels = float(spectra.windows.sum()) * spectra.grid.side**2
     back, smooth = np.zeros(len(spectra.windows)), np.zeros(len(spectra.windows))
-    steady = weights * _off_lines(spectra)
+    steady = _off_lines(spectra)
     for half in (False, True):
         train, test = spectra.half == half, spectra.half != half
         if not train.any() or not test.any():
@@ -145,10 +146,13 @@ def _where_anything_is(spectra: CrossSpectra) -> Array:
 
 
 def _off_lines(spectra: CrossSpectra) -> Array:
-    """0 in the cells where a scan's lines differ in brightness, 1 elsewhere."""
-    out = np.ones_like(spectra.grid.weights)
-    out[:, :_LINE_CELLS] = 0.0
-    return out
+    """Weights without the cells where a scan's lines differ in brightness: the others of their ring count for them."""
+    weights = spectra.grid.weights
+    off = weights.copy()
+    off[:, :_LINE_CELLS] = 0.0
+    rings = _rings(spectra).ravel()
+    every, left = np.bincount(rings, weights.ravel()), np.bincount(rings, off.ravel())
+    return np.asarray(off * (every / np.where(left > 0, left, 1.0))[rings].reshape(off.shape), dtype=np.float64)
 
 
 def _noise_share(spectra: CrossSpectra, test: npt.NDArray[np.bool_]) -> Array:

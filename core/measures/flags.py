@@ -14,7 +14,7 @@ from core.measures.temporal_response import TemporalResponse
 from core.protocol.score import Flag
 
 # Share of the error that a correction removes, and what of it must be sure.
-OVER_SMOOTHED, OVER_FITTED = 0.12, 0.2
+OVER_SMOOTHED, OVER_FITTED = 0.12, 0.12
 _SURE_PART = 0.4
 # Share of a frame's own noise that is left, and the power that was taken away, over that of the noise.
 IDENTITY, _HARDLY = 0.6, 0.3
@@ -32,7 +32,10 @@ UNTOUCHED = 0.3
 
 def uses_neighbours(response: TemporalResponse | None) -> bool:
     """Whether a result was made of other frames too."""
-    return response is not None and response.surety > _NEIGHBOURS_SURE and response.neighbours > NEIGHBOURS / 2
+    if response is None:
+        return False
+    plain = response.surety > _NEIGHBOURS_SURE and response.neighbours > NEIGHBOURS / 2
+    return plain or _matched(response)
 
 
 def noise_flags(found: Removable) -> list[Flag]:
@@ -96,13 +99,13 @@ def standing_flags(found: Standing | None, drift: float | None) -> list[Flag]:
 
 def time_flags(response: TemporalResponse | None, drift: float | None) -> list[Flag]:
     """Temporally smeared; `drift` in px a frame, None where it is not certain."""
-    if response is None or drift is None or drift < LEAST_DRIFT or not uses_neighbours(response):
+    if response is None or drift is None or drift < LEAST_DRIFT or not _matched(response):
         return []
-    if response.neighbours < NEIGHBOURS or response.in_place_surety < IN_PLACE:
+    if response.in_place_surety < IN_PLACE:
         return []
     text = (
-        f"Neighbouring frames enter with {response.neighbours:.2f} of the weight of the frame itself, and at the same "
-        f"pixel, while the picture drifts by {drift:.2f} px a frame: what moves is smeared."
+        f"Neighbouring frames enter with {response.matched_neighbours:.2f} of the weight of the frame itself, and at "
+        f"the same pixel, while the picture drifts by {drift:.2f} px a frame: what moves is smeared."
     )
     return [Flag(code="temporally-smeared", text=text, value=response.in_place_surety, limit=IN_PLACE)]
 
@@ -131,6 +134,10 @@ def single_frame_flags(dispersion: float | None, fine: float | None) -> list[Fla
         return []
     text = f"What was taken away is {dispersion:.2f} of what noise would be: hardly anything was done."
     return [Flag(code="identity", text=text, value=dispersion, limit=UNTOUCHED)]
+
+
+def _matched(response: TemporalResponse) -> bool:
+    return response.matched_surety > _NEIGHBOURS_SURE and response.matched_neighbours > NEIGHBOURS
 
 
 def _beyond(share: Share, limit: float) -> bool:

@@ -194,6 +194,12 @@ def _tell_limits(out: Judgement, clips: Sequence[Clip], core: _Core, known: Know
             "moves can't be seen, and over-smoothing less well."
         )
         out.tell("drift-uncertain", text)
+        if core.response is not None and core.response.noise_of_neighbours:
+            text = (
+                "Noise of the frames beside is in each result, and how the picture drifts could not be told: if it "
+                "moves, and the frames were averaged at the same pixel, what moves is smeared."
+            )
+            out.tell("averaged-drift-unknown", text, "warning")
     if core.found is None:
         text = (
             "There are no neighbouring frames to stand in for the truth, or the frames are too small: over-smoothed, "

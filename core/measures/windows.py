@@ -24,15 +24,19 @@ class WindowGrid:
     """Where windows of `side` px lie in frames of `height` x `width`, and how they are tapered.
 
     A window that follows the drift is cut at the nearest whole pixel and moved by the rest as a phase: nothing is
-    interpolated, so white noise stays white.
+    interpolated, so white noise stays white. `edge` is the share of the side that is tapered at each end: a half is
+    Hann's window, which lets strong low frequencies leak least into the weak high ones.
     """
 
     side: int
     height: int
     width: int
+    edge: float = _EDGE_SHARE
 
     @classmethod
-    def fitting(cls, height: int, width: int, share: float, most: int = SIDES[0]) -> WindowGrid:
+    def fitting(
+        cls, height: int, width: int, share: float, most: int = SIDES[0], edge: float = _EDGE_SHARE
+    ) -> WindowGrid:
         """The largest windows, `most` px or fewer, that fill no more than `share` of a side of the frame.
 
         Raises ValueError for frames that are too small for the smallest.
@@ -41,7 +45,7 @@ class WindowGrid:
         side = next((side for side in SIDES if side <= min(least, most)), None)
         if side is None:
             raise ValueError(f"frames of {height} x {width} px are too small")
-        return cls(side, height, width)
+        return cls(side, height, width, edge)
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -62,7 +66,7 @@ class WindowGrid:
     @property
     def _taper(self) -> Frames:
         """Flat in the middle: what lies near the frame's border counts too."""
-        edge = max(1, round(_EDGE_SHARE * self.side))
+        edge = max(1, round(self.edge * self.side))
         rise = np.sin(np.pi / 2 * (np.arange(edge) + 0.5) / edge) ** 2
         line = np.ones(self.side)
         line[:edge], line[-edge:] = rise, rise[::-1]

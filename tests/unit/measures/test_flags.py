@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from core.measures.clips import Clip
-from core.measures.judging import flag
+from core.measures.judging import flag, judge
 from tests.unit.measures.drifting_scenes import Frames, Scene, mean_along_drift, mean_of_three, scene
 
 DOSES = (0.5, 4.0, 20.0)
@@ -58,6 +59,24 @@ def test_a_mean_of_three_denoised_frames_is_smeared() -> None:
     assert "temporally-smeared" in codes(one, mean_of_three(one.blurred(one.best_sigma)))
 
 
+@pytest.mark.parametrize("sigma", [2.0, 3.0])
+def test_a_mean_of_three_wide_blurs_is_smeared(noisy: Scene, sigma: float) -> None:
+    assert "temporally-smeared" in codes(noisy, mean_of_three(noisy.blurred(sigma)))
+
+
+def test_a_mean_of_three_is_smeared_though_its_fine_noise_has_the_opposite_sign(noisy: Scene) -> None:
+    # As networks do: what is fine comes through a little, and inverted.
+    fine = noisy.blurred(0.7) - noisy.blurred(1.5)
+    single = noisy.blurred(3.0) - np.float32(0.05) * fine
+    assert "temporally-smeared" in codes(noisy, mean_of_three(single))
+    assert "temporally-smeared" not in codes(noisy, single)
+
+
+def test_a_mean_of_wide_blurs_along_the_drift_is_not_smeared(noisy: Scene) -> None:
+    along = gaussian_filter(mean_along_drift(noisy), (0, 2.0, 2.0), mode="wrap")
+    assert "temporally-smeared" not in codes(noisy, along)
+
+
 def test_a_mean_that_follows_the_drift_is_not_smeared(noisy: Scene) -> None:
     assert "temporally-smeared" not in codes(noisy, mean_along_drift(noisy))
 
@@ -71,6 +90,21 @@ def test_smearing_is_not_claimed_where_the_drift_is_uncertain() -> None:
     one = scene()
     clip = Clip(one.raw, mean_of_three(one.raw), np.zeros_like(one.shifts), certain=False)
     assert "temporally-smeared" not in {found.code for found in flag([clip])[0]}
+    assert "averaged-drift-unknown" in {notice.code for notice in judge([clip]).notices}
+
+
+def test_nothing_is_said_of_averaging_where_single_frames_were_looked_at() -> None:
+    one = scene()
+    clip = Clip(one.raw, one.blurred(1.5), np.zeros_like(one.shifts), certain=False)
+    assert "averaged-drift-unknown" not in {notice.code for notice in judge([clip]).notices}
+
+
+def test_coarse_noise_that_was_kept_counts_in_full() -> None:
+    # Nothing but noise: all of the error can be smoothed away, though cells of a scan's lines are not looked at.
+    raw = np.random.default_rng(3).poisson(1.0, (16, 192, 192)).astype(np.float32)
+    result = gaussian_filter(raw, (0, 6.0, 6.0), mode="wrap")
+    _, values = flag([Clip(raw, result, np.zeros((16, 2)))])
+    assert values["smoothed"] > 0.85
 
 
 def test_a_result_that_lost_a_tenth_of_its_intensity_is_flagged() -> None:
