@@ -29,8 +29,8 @@ _SIDE = 256
 # Frames that drift further than this apart are not averaged, in px; and how far within the frame columns must lie.
 _FARTHEST = 16.0
 _RADIUS_NM, _RIM_NM = 0.05, 0.15
-# Columns that both halves of the raw frames show, and their share of those fitted to all frames, and of their peaks.
-_FEWEST, _REPEATED, _REPEATED_PEAKS = 10, 0.9, 0.5
+# Columns that both halves of the raw frames must show, and how far the two must agree (F1).
+_FEWEST, _REPEATED = 10, 0.9
 _UNSURE = "The raw frames show no columns for certain: those of every second frame are not those of the others."
 # The filter for contrast, in widths of a column.
 _CORE, _AROUND = 0.5, 1.5
@@ -109,20 +109,20 @@ def _compared(pictures: _Pictures, pixel_nm: float, check: Callable[[], None]) -
     first, second, seen = (find_columns(image, search) for image in (*pictures.halves, pictures.raw))
     again = match(first.positions, second.positions, radius)
     chance = quantities(first.positions, second.positions, again, pixel_nm)
-    if chance is None or len(again.true) < _FEWEST or again.f1 < _REPEATED_PEAKS:
+    if chance is None or len(again.true) < _FEWEST or again.f1 < _REPEATED:
         return _none(_UNSURE)
     before = locate_columns(pictures.raw, search).columns
     sure = np.zeros(len(before), dtype=np.int64)
     for half in (first, second):
         sure[match(before.positions, half.positions, radius).true] += 1
-    inside = _inside(before.positions, shape, rim)
-    if np.sum(inside) < _FEWEST or float(np.mean(sure[inside] == 2)) < _REPEATED:
+    if np.sum(_inside(before.positions, shape, rim) & (sure == 2)) < _FEWEST:
         return _none(_UNSURE)
+    hints = np.concatenate([seen.positions, before.positions])
     before, after = before.chosen(sure == 2), locate_columns(pictures.result, search).columns
     report = compare_atoms(before.positions, after, shape, pixel_nm, _RADIUS_NM, margin_px=rim)
     # Held against all that the raw mean hints at.
     drawn = after.positions[_inside(after.positions, shape, rim)]
-    added = match(seen.positions, drawn, radius).invented / max(1, len(drawn))
+    added = match(hints, drawn, radius).invented / max(1, len(drawn))
     out = _columns(report, chance.spread_pm / 2, added)
     if len(report.columns.true):
         out |= _contrast(pictures, before.chosen(report.columns.true))
