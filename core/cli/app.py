@@ -320,7 +320,9 @@ def thin(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, such as those in resources/recipes.")],
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a recipe that comes along.")
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the output folder.")] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the training; named by the recipe by default.")

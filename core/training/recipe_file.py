@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,18 +15,32 @@ class RecipeError(ValueError):
     """A recipe that cannot be used; the message names the file, the key and what is wrong with it."""
 
 
+def builtin_names() -> tuple[str, ...]:
+    """Names of the recipes that come with the program."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("resources"))) / "recipes"
+
+
 def load_recipe(path: Path) -> TrainRecipe:
-    """Read a training recipe.
+    """Read a training recipe: a file, or the name of one that comes with the program.
 
     Raises
     ------
     RecipeError
         If the file is missing, is not TOML, or holds unknown, missing or wrong keys.
     """
+    if not path.exists() and path.name == str(path) and path.name in builtin_names():
+        path = _folder() / f"{path.name}.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror}). Check the path.") from error
+        names = ", ".join(builtin_names())
+        raise RecipeError(
+            f"{path}: the recipe cannot be read ({error.strerror}). Give a TOML file, or one of: {names}."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not a valid TOML file: {error}.") from error
     try:

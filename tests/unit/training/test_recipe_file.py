@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.networks.registry import build
 from core.training.recipe_file import RecipeError, load_recipe
@@ -20,6 +21,17 @@ def test_an_unknown_key_is_named(tmp_path: Path, recipe_text: str) -> None:
     path = _written(tmp_path, recipe_text.replace("passes = 2", "pases = 2"))
     with pytest.raises(RecipeError, match=r"recipe\.toml: unknown key 'schedule\.pases'"):
         load_recipe(path)
+
+
+def test_a_shipped_recipe_is_found_by_its_name() -> None:
+    assert load_recipe(Path("sbd-dncnn")).network.architecture == "dncnn"
+
+
+def test_the_recipes_of_one_table_differ_in_the_network_alone() -> None:
+    told = [load_recipe(path) for path in SHIPPED if path.stem.startswith("sbd-")]
+    assert len(told) == 7
+    for one in told:
+        assert (one.seed, one.scenes, one.schedule) == (told[0].seed, told[0].scenes, told[0].schedule)
 
 
 def test_a_missing_key_is_named(tmp_path: Path, recipe_text: str) -> None:
@@ -48,4 +60,6 @@ def test_a_missing_file_and_broken_toml_are_told_apart(tmp_path: Path) -> None:
 def test_shipped_recipes_load_and_their_networks_exist(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.name == path.stem
-    build(recipe.network.architecture, recipe.network.config)
+    # On no device at all: the largest has 70 million weights.
+    with torch.device("meta"):
+        build(recipe.network.architecture, recipe.network.config)
