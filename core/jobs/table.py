@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.denoising.context import RunContext
 from core.jobs import denoise, detector, draft, estimate, export, rerun, thin
 from core.models import ModelStore
+from core.protocol.bench import ModelBenchRequest
 from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
 from core.protocol.export import ExportRequest
@@ -46,6 +47,10 @@ def run_job(request: Request, store: ModelStore, context: RunContext) -> Result:
 
         return models.run(request, store, context)
     # These bring the simulation along, which nothing else needs.
+    if isinstance(request, ModelBenchRequest):
+        from core.jobs import bench
+
+        return bench.run(request, store, context)
     if isinstance(request, SimulateRequest | BenchmarkRequest):
         from core.jobs import simulate
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from core.protocol.bench import ModelBenchRequest, ModelBenchResult
 from core.protocol.clean_up import DetectorRequest, DetectorResult
 from core.protocol.denoise import (
     DenoiseRequest,
@@ -48,6 +49,7 @@ Request = (
     | InstallModelRequest
     | ExportModelRequest
     | RemoveModelRequest
+    | ModelBenchRequest
 )
 Result = (
     DenoiseResult
@@ -64,6 +66,7 @@ Result = (
     | InstallModelResult
     | ExportModelResult
     | RemoveModelResult
+    | ModelBenchResult
 )
 
 # The same as they are read from JSON: `kind` says which.

@@ -19,6 +19,18 @@ Mask = npt.NDArray[np.bool_]
 _REACH = 1.6
 
 
+def alpha_radius(positions: npt.ArrayLike) -> float | None:
+    """Return the radius of the alpha shape by columns (n, 2): 1.6 times the median circumradius, px; None: no area."""
+    points = np.asarray(positions, float).reshape(-1, 2)
+    if len(points) < 4:
+        return None
+    try:
+        mesh = Delaunay(points)
+    except QhullError:
+        return None
+    return _REACH * float(np.median(_circumradii(points[mesh.simplices])))
+
+
 def surface_columns(positions: npt.ArrayLike, radius: float | None = None) -> Mask:
     """Say which columns (n, 2) lie on the outer boundary of their alpha shape (Edelsbrunner et al. 1983).
 
