@@ -55,11 +55,14 @@ class Look:
         Another noisy look at the same frames, in the same unit; its noise is not correlated with that of `given`.
     shift : tuple of float
         How far the picture lies in `target` from that in `given`, rows and columns in px.
+    fold : int
+        Which part of the same frames this is.
     """
 
     given: Frames
     target: Frames
     shift: tuple[float, float] = (0.0, 0.0)
+    fold: int = 0
 
     def loss(self, result: Frames) -> float:
         """Mean squared difference of a result (T, H, W) and the target: its error plus the target's noise."""
@@ -120,19 +123,33 @@ def noise_of(movie: ElectronMovie, electrons: Frames) -> float | None:
     return pixel_variance(movie.scale, electrons[0])
 
 
-def frame_looks(electrons: Frames, variance: float | None, seed: int, share: float = _SHARE) -> tuple[Look, ...]:
+def folded_looks(electrons: Frames, variance: float | None, seed: int, folds: int) -> tuple[Look, ...]:
+    """Return looks at frames (T, H, W), together less noisy than `frame_looks`: each electron is a target's once.
+
+    Of whole counts there are as many looks as `folds`; of other data two, the coupled ones. Parameters as there.
+    """
+    counts = whole_counts_of(electrons) if variance is None else None
+    if counts is None:
+        return tuple(replace(one, fold=k) for k, one in enumerate(frame_looks(electrons, variance, seed)))
+    parts = thin(counts, (1 / folds,) * folds, seed)
+    rest = 1 - 1 / folds
+    return tuple(
+        Look(((counts - part) / rest).astype(np.float32), (part * folds).astype(np.float32), fold=number)
+        for number, part in enumerate(parts)
+    )
+
+
+def frame_looks(electrons: Frames, variance: float | None, seed: int) -> tuple[Look, ...]:
     """Return looks at frames (T, H, W): thinned ones of whole counts, coupled ones of other data.
 
     Parameters
     ----------
     variance : float or None
         Noise variance of a px; None is Poisson's, the local mean.
-    share : float
-        Of whole counts, of which the target is made.
     """
     counts = whole_counts_of(electrons) if variance is None else None
     if counts is not None:
-        return (thinned_look(counts, seed, share),)
+        return (thinned_look(counts, seed),)
     return coupled_looks(electrons, local_mean(electrons) if variance is None else variance, seed)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.denoising.context import Cancelled
+from core.denoising.arrays import ArrayMovie, denoise_array
+from core.denoising.context import Cancelled, QuietContext
+from core.denoising.devices import Device
+from core.denoising.methods.registry import find_method
 from core.denoising.run import denoise_movie
+from core.models import ModelStore
 from core.movies import open_movie
 from core.protocol.denoise import Region
 
@@ -45,6 +49,21 @@ def test_the_binning_is_chosen_once_recorded_and_followed(tmp_path, store):
     again = denoise_movie(request(source, "lattice", output=str(tmp_path / "b.tif"), plan=other), store, Listener())
     assert again.plan == other
     assert not np.array_equal(read(again.output), read(first.output))
+
+
+def test_the_binning_of_least_error_is_found_without_the_truth():
+    rows, columns = np.mgrid[:256, :256]
+    clean = 0.15 * (1 + 0.4 * np.cos(2 * np.pi * rows / 21) * np.cos(2 * np.pi * columns / 24))
+    counts = np.random.default_rng(1).poisson(clean).astype(np.float32)[None]
+    method = find_method("lattice-general", ModelStore.default()).make(Device("cpu", "CPU", False), "float32")
+    chosen = method.prepare(ArrayMovie(counts), QuietContext())
+    errors = {binning: float(np.square(_result(method, counts, binning) - clean).mean()) for binning in (1, 2, 4, 8)}
+    assert errors[int(chosen.parameters["binning"])] <= 1.1 * min(errors.values())
+
+
+def _result(method, counts, binning):
+    movie = ArrayMovie(counts)
+    return denoise_array(method, counts, state=method.prepare(movie, QuietContext(), {"binning": binning}))
 
 
 def test_a_cancel_is_asked_for_within_a_frame_between_all_its_steps(tmp_path, store):

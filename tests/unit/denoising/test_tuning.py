@@ -13,6 +13,7 @@ from core.denoising.context import Cancelled, QuietContext
 from core.denoising.methods.wiener import WienerDenoiser
 from core.denoising.tuning import (
     coupled_looks,
+    folded_looks,
     frame_looks,
     mean_loss,
     middle,
@@ -40,6 +41,22 @@ def test_thinned_looks_keep_the_unit_and_share_no_noise():
     assert look.given.mean() == pytest.approx(3, abs=0.02)
     assert look.target.mean() == pytest.approx(3, abs=0.05)
     assert abs(correlation(look, TRUTH)) < 0.01
+
+
+def test_folds_use_every_electron_once_as_a_target():
+    looks = folded_looks(COUNTS, None, 3, 5)
+    assert [look.fold for look in looks] == [0, 1, 2, 3, 4]
+    assert np.array_equal(sum(look.target for look in looks) / 5, COUNTS)
+    for look in looks:
+        assert look.given.mean() == pytest.approx(3, abs=0.02)
+        assert abs(correlation(look, TRUTH)) < 0.01
+
+
+def test_folds_of_what_is_no_count_are_the_coupled_looks():
+    noisy = TRUTH + 2 * RNG.standard_normal(TRUTH.shape).astype(np.float32)
+    looks, coupled = folded_looks(noisy, 4.0, 3, 5), coupled_looks(noisy, 4.0, 3)
+    assert [look.fold for look in looks] == [0, 1]
+    assert all(np.array_equal(one.given, other.given) for one, other in zip(looks, coupled, strict=True))
 
 
 def test_coupled_looks_share_no_noise_and_are_mirrored():
