@@ -14,7 +14,7 @@ _RING = 0.02
 _LOWEST, _HIGHEST = 0.03, 0.45
 # What is below this share of the strongest frequency's power can't be seen: it is held against that much.
 _TRIFLE = 0.01
-# Where nearly all power comes from one direction, the median of all is next to nothing: at least this share of the mean.
+# Where nearly all power comes from one direction, the median of all is next to nothing: at least so much of the mean.
 _LEAST = 0.05
 # A Hann window ties neighbouring frequencies together: so many values are worth one.
 _WORTH = 2.25
