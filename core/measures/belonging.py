@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.ndimage import gaussian_filter, uniform_filter
 
+from core.measures.blobs import Blob, added_blobs
 from core.measures.clips import Clip
 
 Array = npt.NDArray[np.float64]
@@ -61,6 +62,8 @@ class Belonging:
         Empty, or how the result would fit better.
     repeated : tuple of int
         Frames of the clips that are the same as the one before, though the raw ones are not.
+    blobs : tuple of Blob
+        Single blobs that the movie doesn't show, the surest first; weaker ones than `added` sees.
     """
 
     slope: float
@@ -68,6 +71,7 @@ class Belonging:
     added_share: float
     mismatch: str
     repeated: tuple[int, ...]
+    blobs: tuple[Blob, ...] = ()
 
 
 def belonging(clips: Sequence[Clip]) -> Belonging:
@@ -97,7 +101,10 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     # A filter never has a slope below 1.
     elif slope < _LATE_SLOPE and _moves(clips) and (late := _late(clips, slope)):
         mismatch = late
-    return Belonging(slope, () if mismatch else places, share, mismatch, _repeated(clips))
+    if mismatch:
+        return Belonging(slope, (), share, mismatch, _repeated(clips))
+    blobs = sorted((one for clip in clips for one in added_blobs(clip)), key=lambda one: -one.surety)
+    return Belonging(slope, places, share, "", _repeated(clips), tuple(blobs))
 
 
 def _detail(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -77,6 +77,14 @@ def belonging_flags(found: Belonging) -> list[Flag]:
             f"{len(found.added)} places of 32 x 32 px: atoms there may be invented, or contrast exaggerated."
         )
         flags.append(Flag(code="structure-added", text=text, value=found.added_share, limit=0.3))
+    elif found.blobs:
+        places = ", ".join(f"({one.y}, {one.x})" for one in found.blobs[:5])
+        first = found.blobs[0]
+        text = (
+            f"{_percent(first.share)} of the blob drawn near row, column ({first.y}, {first.x}) is not in the movie "
+            f"({len(found.blobs)} such: {places}): atoms there may be invented, or contrast exaggerated."
+        )
+        flags.append(Flag(code="structure-added", text=text, value=first.share, limit=0.3))
     if found.repeated:
         frames = ", ".join(str(one) for one in found.repeated[:8])
         text = f"{len(found.repeated)} of the frames judged repeat the one before (number {frames}): frames were lost."

@@ -137,7 +137,7 @@ class _Core:
         wrong = limits.belonging_flags(self.belongs)
         if self.belongs.mismatch:
             noise = []
-        elif self.belongs.added:
+        elif self.belongs.added or self.belongs.blobs:
             # Taking the result's additions away looks like putting back what was removed.
             noise = [one for one in noise if one.code != "over-smoothed"]
         time = limits.time_flags(self.response, self.drift) or limits.standing_flags(self.stands, self.drift)
