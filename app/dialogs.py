@@ -6,7 +6,7 @@ Asking lives here, doing in `app.movie_care`, `app.workspace` and the jobs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from PySide6.QtCore import QObject, QUrl, Signal
@@ -19,6 +19,8 @@ from app.exporting.export_kinds import ExportContext, What
 from app.job_queue.engine_link import Engine
 from app.job_queue.side_job import SideJob
 from app.messages.notices import Choice, Notices
+from app.model_manager.model_jobs import ModelJobs
+from app.model_manager.models_dialog import ModelsDialog
 from app.movie_care import MovieCare
 from app.project_browser.arrivals import Arrivals
 from app.project_browser.browser import Browser
@@ -73,6 +75,7 @@ class Dialogs(QObject):
         self._window = window
         self.exports = SideJob(engine, self)
         self.detector = SideJob(engine, self)
+        self.models = ModelJobs(engine, self)
         self._masks = MaskFeed(reader, folder, self)
         self._marking = False
         self._mask = ""
@@ -205,6 +208,17 @@ class Dialogs(QObject):
 
     def _dialog_is_open(self) -> bool:
         return any(dialog.isVisible() for dialog in self._window.findChildren(ExportDialog))
+
+    # Models
+
+    def show_models(self, installed: Sequence[str] = ()) -> ModelsDialog:
+        """Show the models; install those of these files."""
+        dialog = next((one for one in self._window.findChildren(ModelsDialog) if one.isVisible()), None)
+        if dialog is None:
+            dialog = ModelsDialog(self.models, self._window)
+            dialog.open()
+        self.models.install(installed)
+        return dialog
 
     # The detector
 

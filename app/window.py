@@ -45,6 +45,7 @@ from app.smoke import Smoke, smoke
 from app.theme.colours import apply_scheme
 from app.viewer.empty_page import DropHighlight, EmptyPage
 from app.viewer.view_state import Layout
+from core.protocol.models import ARCHIVE_ENDING
 
 if TYPE_CHECKING:
     from app.interior import Interior
@@ -175,6 +176,7 @@ class MainWindow(QMainWindow):
             ActionId.HOLDER_LOG: lambda: self._inside.dialogs.ask_holder_log(),
             ActionId.LOOK_AGAIN: lambda: self._inside.care.look_again(),
             ActionId.DETECTOR: lambda: self._inside.dialogs.ask_detector(),
+            ActionId.MODELS: lambda: self._inside.dialogs.show_models(),
             ActionId.FIT: lambda: self.viewer.state.fit(),
             ActionId.FULL_SIZE: lambda: self.viewer.state.set_zoom(1.0),
             ActionId.ZOOM_IN: lambda: self.viewer.zoom_by(1.25),
@@ -257,8 +259,13 @@ class MainWindow(QMainWindow):
         return dock
 
     def open_paths(self, paths: list[str]) -> None:
-        """Add files and folders to the list."""
-        self._inside.arrivals.open(paths)
+        """Add files and folders to the list; a model among them is installed."""
+        models = [path for path in paths if path.lower().endswith(ARCHIVE_ENDING)]
+        movies = [path for path in paths if path not in models]
+        if models:
+            self._inside.dialogs.show_models(models)
+        if movies:
+            self._inside.arrivals.open(movies)
 
     def set_engine_status(self, text: str) -> None:
         """Say at the lower right how the engine stands."""

@@ -54,6 +54,7 @@ class ActionId(Enum):
     DENOISE = "denoise"
     CANCEL = "cancel"
     DETECTOR = "detector"
+    MODELS = "models"
     THEME_SYSTEM = "theme_system"
     THEME_LIGHT = "theme_light"
     THEME_DARK = "theme_dark"

@@ -215,6 +215,13 @@ CATALOGUE: tuple[ActionInfo, ...] = (
         "mdi6.tune-variant",
         separator_before=True,
     ),
+    ActionInfo(
+        ActionId.MODELS,
+        Menu.DENOISE,
+        _n("&Models…"),
+        _n("What the models are for; install, export and remove models"),
+        "mdi6.shape-outline",
+    ),
     ActionInfo(ActionId.MESSAGES, Menu.HELP, _n("&Messages"), _n("Everything that was told"), "mdi6.bell-outline"),
     ActionInfo(ActionId.KEYS, Menu.HELP, _n("&Keys"), _n("All keys"), "", ("?",)),
     ActionInfo(ActionId.ABOUT, Menu.HELP, _n("&About Quietbeam"), _n("Version and licences"), separator_before=True),

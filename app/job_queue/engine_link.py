@@ -9,8 +9,10 @@ from PySide6.QtCore import SignalInstance
 from core.protocol.clean_up import DetectorRequest
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest
 from core.protocol.export import ExportRequest
+from core.protocol.models import ExportModelRequest, InstallModelRequest, RemoveModelRequest
 
-Job = DenoiseRequest | DraftRequest | EstimateRequest | ExportRequest | DetectorRequest
+ModelJob = InstallModelRequest | ExportModelRequest | RemoveModelRequest
+Job = DenoiseRequest | DraftRequest | EstimateRequest | ExportRequest | DetectorRequest | ModelJob
 
 
 class Engine(Protocol):
@@ -23,9 +25,7 @@ class Engine(Protocol):
     restarted: SignalInstance
     gave_up: SignalInstance
 
-    def send_job(
-        self, job: DenoiseRequest | DraftRequest | EstimateRequest | ExportRequest | DetectorRequest
-    ) -> int: ...
+    def send_job(self, job: Job) -> int: ...
 
     def cancel(self, identity: int) -> None: ...
 

@@ -40,12 +40,12 @@ class ModelChoice(QWidget):
         self.set_models((), None)
 
     def set_models(self, cards: tuple[ModelCard, ...], chosen: str | None) -> None:
-        """Offer these models; keep the one chosen, if it is still there."""
+        """Offer these models; keep the one chosen, if it is still there. Of one name the first, newest, is offered."""
         wanted = self.current_name() or chosen
         with QSignalBlocker(self.combo):
             self.combo.clear()
-            self._cards = {card.name: card for card in cards}
-            for card in cards:
+            self._cards = {card.name: card for card in reversed(cards)}
+            for card in reversed(self._cards.values()):
                 self.combo.addItem(card.title, card.name)
             if wanted in self._cards:
                 self.combo.setCurrentIndex(self.combo.findData(wanted))

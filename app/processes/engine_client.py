@@ -24,9 +24,12 @@ from core.protocol.engine import (
     engine_event,
 )
 from core.protocol.export import ExportRequest
+from core.protocol.models import ExportModelRequest, InstallModelRequest, RemoveModelRequest
 from core.protocol.rerun import RerunRequest
 
-Job = DenoiseRequest | DraftRequest | EstimateRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
+ModelJob = InstallModelRequest | ExportModelRequest | RemoveModelRequest
+BatchJob = DenoiseRequest | TrainJobRequest | ExportRequest | DetectorRequest | RerunRequest
+Job = BatchJob | DraftRequest | EstimateRequest | ModelJob
 _LOGS_KEPT = 20
 
 

@@ -104,11 +104,14 @@ def _listen(channel: Channel, workshop: Workshop, store: ModelStore) -> None:
 
 
 def _models(number: int, store: ModelStore) -> ModelsListed:
-    cards = tuple(model.card for model in store.list())
+    models = store.list()
+    cards = tuple(model.card for model in models)
+    own = tuple((model.card.name, model.card.version) for model in models if not model.built_in)
     if cards:
         # Filters are always there; alone they would hide that the models are missing.
         cards += tuple(one.card for one in CLASSICAL.values())
-    return ModelsListed(id=number, models=cards, default=store.default_model(), problems=store.problems())
+    default = store.default_model()
+    return ModelsListed(id=number, models=cards, default=default, problems=store.problems(), own=own)
 
 
 def _refuse(channel: Channel, line: bytes, error: ValidationError) -> None:

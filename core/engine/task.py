@@ -15,7 +15,11 @@ from core.denoising.context import Cancelled
 from core.protocol.denoise import DenoiseRequest, DraftRequest, EstimateRequest, Notice, Plan, Scratch
 from core.protocol.engine import FrameLanded, JobNotice, JobProgress, JobStarted
 from core.protocol.jobs import Request
+from core.protocol.models import ExportModelRequest, InstallModelRequest, RemoveModelRequest
 from core.views import area_mean, display_range, fill_nonfinite, write_slot
+
+# Over in seconds: whoever drops a model on the window does not wait for the run under way to end.
+_QUICK = DraftRequest | EstimateRequest | InstallModelRequest | ExportModelRequest | RemoveModelRequest
 
 log = logging.getLogger("quietbeam.engine")
 
@@ -34,7 +38,7 @@ class Task:
     @property
     def urgent(self) -> bool:
         """Whether it takes the next tile's turn of a running batch."""
-        return isinstance(self.request, DraftRequest | EstimateRequest)
+        return isinstance(self.request, _QUICK)
 
     @property
     def is_draft(self) -> bool:

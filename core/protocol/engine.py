@@ -146,13 +146,17 @@ class JobFailed(Record):
 
 
 class ModelsListed(Record):
-    """Answer to `ListModels`: the cards, the one to use unless told otherwise, and folders that can't be used."""
+    """Answer to `ListModels`: the cards, the one to use unless told otherwise, and folders that can't be used.
+
+    Of a name the newest version comes first. `own`: name and version of those that the user installed.
+    """
 
     type: Literal["models"] = "models"
     id: int
     models: tuple[ModelCard, ...]
     default: str | None = None
     problems: tuple[ErrorInfo, ...] = ()
+    own: tuple[tuple[str, str], ...] = ()
 
 
 EngineEvent = Annotated[

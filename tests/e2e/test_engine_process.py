@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ from core.protocol.engine import (
     StartJob,
     engine_event,
 )
+from core.protocol.models import ExportModelRequest, InstallModelRequest, RemoveModelRequest
 from core.views import read_slot
 from tests.unit.models.test_store import CARD
 
@@ -151,6 +153,23 @@ def test_models_are_listed(engine: Engine, model: str) -> None:
     listed = engine.wait(lambda e: isinstance(e, ModelsListed) and e.id == 901)
     assert model in {card.name for card in listed.models}
     assert listed.problems == ()
+    assert listed.own == ((model, CARD["version"]),)
+
+
+def test_model_is_exported_removed_and_installed_again(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "other.qbmodel"
+    folder = user_folder() / "other"
+    shutil.copytree(user_folder() / "test-network", folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    (folder / "card.json").write_text(json.dumps({**card, "name": "other"}), encoding="utf-8")
+    exported = engine.end(engine.start(ExportModelRequest(name="other", output=str(file))))
+    assert exported.result.size_bytes == file.stat().st_size
+    assert engine.end(engine.start(RemoveModelRequest(name="other"))).result.card.name == "other"
+    assert not folder.exists()
+    assert not engine.end(engine.start(InstallModelRequest(source=str(file)))).result.already
+    refused = engine.end(engine.start(InstallModelRequest(source=str(tmp_path / "none.qbmodel"))))
+    assert refused.error.code == "not-found"
+    assert isinstance(engine.end(engine.start(RemoveModelRequest(name="other"))), JobDone)
 
 
 def test_line_that_is_no_request_is_answered_and_the_engine_goes_on(engine: Engine) -> None:

@@ -46,6 +46,8 @@ STATES = (
     "detector",
     "found",
     "defects",
+    "models",
+    "bad_model",
 )
 SIZES = {
     "small": (1280, 800, 1.0),

@@ -323,6 +323,7 @@ class StandInEngine(QObject):
         self.answer_cancel = True
         self.hold_drafts = False
         self.cards = CARDS
+        self.own: tuple[tuple[str, str], ...] = ()
         self.running = False
 
     def start(self) -> None:
@@ -338,7 +339,8 @@ class StandInEngine(QObject):
 
     def list_models(self) -> int:
         self.count += 1
-        self._say(ModelsListed(id=self.count, models=self.cards, default="general" if self.cards else None))
+        default = "general" if self.cards else None
+        self._say(ModelsListed(id=self.count, models=self.cards, default=default, own=self.own))
         return self.count
 
     def send_job(self, job: Any) -> int:

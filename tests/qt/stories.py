@@ -18,9 +18,10 @@ from app.window import MainWindow
 from core.denoising.methods.classical import CLASSICAL
 from core.projects import open_or_begin
 from core.protocol.base import ErrorInfo
+from core.protocol.engine import JobFailed
 from core.protocol.movie import DatasetInfo, Issue, Segment
 from core.protocol.reader import Find, Surveyed
-from tests.qt.stand_ins import StandInEngine, StandInReader, meta
+from tests.qt.stand_ins import CARDS, StandInEngine, StandInReader, card, meta
 
 Wait = Callable[[], None]
 MOVIE = "/data/session 12/NiO particle 300 kV 0001.dm4"
@@ -323,6 +324,32 @@ def tell_defects(window: MainWindow, parts: Parts, wait: Wait) -> None:
     window.findChild(DetectorDialog)._on_accepted()
     wait()
     window.viewer.state.set_zoom(2.0)
+    wait()
+
+
+def tell_models(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _rich(window, parts, wait)
+    own = card("ptsto-2", "Pt on SrTiO3, trained on our own twins", ("Trained for 200 kV and 0.018 nm/px alone.",))
+    own = own.model_copy(update={"scores": {"held-out s=1 dB": 33.41, "surface F1 s=1": 0.912}})
+    parts.engine.cards = (*CARDS, own)
+    parts.engine.own = (("ptsto-2", "1.0"),)
+    parts.engine.list_models()
+    wait()
+    dialog = window.inside.dialogs.show_models()
+    dialog.list.setCurrentRow(2)
+    wait()
+
+
+def tell_bad_model(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    tell_models(window, parts, wait)
+    window.open_paths(["/data/downloads/hrtem-low-dose.qbmodel"])
+    error = ErrorInfo(
+        code="bad-model",
+        what="The model hrtem-low-dose 2.1 can't be used: its weights are not those that its card names.",
+        path="/data/downloads/hrtem-low-dose.qbmodel",
+        advice="Ask whoever made it for another copy.",
+    )
+    parts.engine.event_received.emit(JobFailed(id=max(parts.engine.jobs), error=error))
     wait()
 
 

@@ -35,9 +35,10 @@ def check_fits(card: ModelCard, weights: Weights) -> None:
             # Of layers without weights; the shapes tell.
             warnings.simplefilter("ignore")
             network = registry.build(card.architecture, card.config)
-        wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        state = network.state_dict()
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise _unfit(card, f"the card's network can't be built ({error})") from error
+    wanted = {name: tuple(value.shape) for name, value in state.items()}
     given = {name: tuple(values.shape) for name, values in weights.items()}
     if wanted.keys() != given.keys():
         missing, more = len(wanted.keys() - given.keys()), len(given.keys() - wanted.keys())
@@ -46,7 +47,8 @@ def check_fits(card: ModelCard, weights: Weights) -> None:
         if given[name] != shape:
             raise _unfit(card, f"{name} has the shape {given[name]}, where the network has {shape}")
     for name, values in weights.items():
-        if values.dtype.kind != "f":
+        # Some count batches, in whole numbers.
+        if values.dtype.kind != "f" and state[name].is_floating_point():
             raise _unfit(card, f"{name} holds {values.dtype} numbers, not float16 or float32")
 
 

@@ -28,6 +28,7 @@ from core.protocol.denoise import (
     TrainJobResult,
 )
 from core.protocol.engine import FrameLanded, JobCancelled, JobDone, JobFailed, JobProgress, JobStarted
+from core.protocol.models import InstallModelRequest
 from core.views import read_slot
 
 BATCH = DenoiseRequest(source="batch.tif", output="b.tif", model="m")
@@ -89,7 +90,7 @@ def test_jobs_are_done_in_turn(bench: Bench) -> None:
     assert bench.workshop.busy == ()
 
 
-def test_draft_and_estimate_take_the_next_tiles_turn_of_a_running_batch(bench: Bench) -> None:
+def test_draft_estimate_and_installation_take_the_next_tiles_turn_of_a_running_batch(bench: Bench) -> None:
     begun, asked = threading.Event(), threading.Event()
     threads: dict[str, int] = {}
     tiles: list[str] = []
@@ -112,11 +113,12 @@ def test_draft_and_estimate_take_the_next_tiles_turn_of_a_running_batch(bench: B
     assert begun.wait(TIMEOUT)
     bench.workshop.add(2, draft())
     bench.workshop.add(3, EstimateRequest(request=BATCH))
-    bench.workshop.add(4, BATCH)
+    bench.workshop.add(4, InstallModelRequest(source="m.qbmodel"))
+    bench.workshop.add(5, BATCH)
     asked.set()
-    bench.wait(4)
-    assert tiles[:5] == ["tile 0", "draft", "estimate", "tile 1", "tile 2"]
-    assert bench.order() == [2, 3, 1, 4]
+    bench.wait(5)
+    assert tiles[:6] == ["tile 0", "draft", "estimate", "install_model", "tile 1", "tile 2"]
+    assert bench.order() == [2, 3, 4, 1, 5]
     assert len(set(threads.values())) == 1
 
 

@@ -1,0 +1,53 @@
+"""A model's card as a page: what it is for, what it was scored, how it was made."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QCoreApplication
+
+from app.words import duration_text
+from core.protocol.model_card import ModelCard
+
+
+def card_text(card: ModelCard) -> str:
+    """Return the page as HTML; nothing that the card says is taken for markup."""
+    parts = [f"<h3>{escape(card.title)}</h3>"]
+    if card.modality:
+        parts.append(_table(_facts(card)))
+    if card.caveats:
+        parts.append(f"<p><b>{_tr('Beware')}</b></p>")
+        parts.append("<ul>" + "".join(f"<li>{escape(one)}</li>" for one in card.caveats) + "</ul>")
+    if card.scores:
+        parts.append(f"<p><b>{_tr('Scores')}</b></p>")
+        parts.append(_table([(name, f"{value:.4g}") for name, value in card.scores.items()]))
+    return "".join(parts)
+
+
+def _facts(card: ModelCard) -> list[tuple[str, str]]:
+    low, high = card.dose_range_e_px
+    pixels = _tr("any") if card.pixel_size_nm is None else "{:.3g} to {:.3g} nm".format(*card.pixel_size_nm)
+    training = card.training
+    made = _tr("{0} on {1}, {2} steps, recipe {3}").format(
+        duration_text(training.duration_s), training.device, training.steps, training.recipe
+    )
+    return [
+        (_tr("For"), ", ".join(card.modality)),
+        (_tr("Electrons a pixel"), f"{low:.3g} to {high:.3g}"),
+        (_tr("Pixel size"), pixels),
+        (_tr("Trained on"), training.data),
+        (_tr("Trained for"), made),
+        (_tr("Version"), f"{card.name} {card.version}, {card.created}"),
+        (_tr("Author"), card.author),
+        (_tr("Licence"), card.licence),
+        (_tr("Checksum"), card.weights_sha256[:16] + "…"),
+    ]
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f"<table cellspacing='3'>{cells}</table>"
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("card_text", text)
