@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from skimage.transform import resize
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
@@ -28,10 +26,9 @@ from core.models import ModelStore
 from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.registry import load
 from core.protocol.model_card import ModelCard
+from core.scoring.clean_images import clean_image, counts_of, turned
 from core.simulation.library import simulate_structure
 from tests.bench.report import arguments, report
-
-RESIZE = 0.785
 
 
 @dataclass(frozen=True)
@@ -53,18 +50,6 @@ def open_model(folder: Path) -> LatticeCorrectedNet:
     return network
 
 
-def clean_image(path: Path) -> NDArray[np.float64]:
-    """Read a clean image and resize it as the published evaluation does."""
-    image = np.asarray(tifffile.imread(path), np.float64)
-    return np.asarray(resize(image, [int(n * RESIZE) for n in image.shape], order=3, anti_aliasing=False))
-
-
-def turned(image: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """Return one of the eight turns and mirrorings."""
-    image = np.rot90(image, number % 4)
-    return np.ascontiguousarray(image[:, ::-1] if number >= 4 else image)
-
-
 def quick_image() -> NDArray[np.float64]:
     """Simulate a small clean image, for a run that only shows that the bench works."""
     return np.asarray(simulate_structure(5, 2, 1, 128, (0.22, 0.28)).images[0], np.float64)
@@ -84,8 +69,7 @@ def score(denoiser: LatticeDenoiser, cleans: list[NDArray[np.float64]], dose: fl
     for number, clean in enumerate(cleans):
         for turn in range(turns):
             truth = turned(clean, turn)
-            rng = np.random.default_rng([number, turn, int(1000 * dose)])
-            counts = rng.poisson(truth * dose).astype(np.float32)
+            counts = counts_of(truth, number, turn, dose)
             movie = ArrayMovie(counts[None])
             state = denoiser.prepare(movie, QuietContext())
             started = time.process_time()
