@@ -257,7 +257,8 @@ def hidden_power(raw: Frames, variance: Frames, band: float) -> HiddenPower:
     All that is known is that its power doesn't rise again. For a signal whose power falls as g = f^-3, f the distance
     from frequency 0, the sum beyond the band is best estimated by sum(g) sum[g (|A|^2 - v)] / sum(g^2), of variance
     2 v^2 sum(g)^2 / sum(g^2): mostly by the frequencies just beyond the band. If the signal falls faster, the truth
-    lies between 0 and this.
+    lies between 0 and this. Where nothing was found at all, there is nothing to fall from: a faint lattice may be at
+    any frequency, and g is 1.
 
     Parameters
     ----------
@@ -271,7 +272,7 @@ def hidden_power(raw: Frames, variance: Frames, band: float) -> HiddenPower:
     inside = tuple(slice(max(1, min(length, round(2 * band * length)))) for length in frames.shape[1:])
     fall = np.hypot(rows, columns)
     fall[0, 0] = 1.0
-    fall **= -_SLOWEST_FALL
+    fall **= 0.0 if band <= _LEAST_BAND else -_SLOWEST_FALL
     fall[inside] = 0.0
     if not fall.any():
         return NOTHING_HIDDEN

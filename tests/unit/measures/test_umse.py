@@ -94,6 +94,18 @@ def test_interval_holds_faint_signal_that_no_search_can_find() -> None:
     assert value_alone <= 32
 
 
+def test_where_nothing_at_all_is_found_a_faint_lattice_may_be_at_any_frequency() -> None:
+    columns = np.arange(256)
+    clean = np.broadcast_to(0.15 * (1 + 0.4 * np.cos(2 * np.pi * columns / 5.3)), (1, 256, 256))
+    covered = 0
+    for seed in range(20):
+        counts = np.random.default_rng([5, seed]).poisson(clean)
+        hidden = hidden_power(counts, counts, 0.06)
+        beyond = float(np.square(clean - clean.mean()).mean())
+        covered += max(0.0, hidden.power) + 2 * hidden.spread >= beyond
+    assert covered >= 19
+
+
 def test_hidden_power_is_right_for_the_slowest_fall_and_knows_its_own_spread() -> None:
     clean, band = _amorphous(10.0, 0.1), 0.12
     spectrum = fft.dctn(clean[0], norm="ortho")
