@@ -46,3 +46,15 @@ def test_negative_estimates_have_a_gradient_that_leads_out() -> None:
 def test_empty_places_have_a_finite_likelihood() -> None:
     truth = torch.zeros(1, 1, 4, 4)
     assert float(poisson_deviance(torch.full_like(truth, 0.2), truth)) == pytest.approx(0.2, rel=1e-3)
+
+
+def test_the_further_an_estimate_is_below_nothing_the_steeper_is_its_loss() -> None:
+    truth = torch.full((1, 1, 4, 4), 0.5)
+    slopes = []
+    for start in (-3.0, -1.0, -0.1):
+        estimate = torch.full((1, 1, 4, 4), start, requires_grad=True)
+        poisson_deviance(estimate, truth).backward()
+        assert estimate.grad is not None
+        slopes.append(float(estimate.grad.mean()))
+    assert slopes == sorted(slopes)
+    assert slopes[0] < 2 * slopes[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,12 @@ from safetensors.torch import load_file
 
 from core.networks.registry import build, load
 from core.protocol.model_card import ModelCard
+from core.training import loop
+from core.training.losses import LOSSES
+from core.training.prepared import Prepared
 from core.training.recipe_file import RecipeError, load_recipe
 from core.training.supervised import train
+from core.training.tasks import Task, task_for
 from tests.unit.training.conftest import PLAIN, Plain
 
 NETWORKS = {
@@ -43,6 +48,35 @@ def test_norms_train_in_half_precision_too(tmp_path: Path, plain: Plain, bias: s
     made = train(plain(config=f"{{ scales = 2, channels = 4, bias = {bias} }}"), tmp_path / "out")
     assert made.finished
     assert all(np.isfinite(list(made.scores.values())))
+
+
+def test_validation_uses_the_norms_statistics_and_training_goes_on_with_the_batchs(
+    tmp_path: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[bool]] = {"score": [], "step": []}
+
+    def score(task: Task, held: Any) -> dict[str, float]:
+        seen["score"].append(task.network.training)
+        return {"HRTEM": 20.0}
+
+    right = LOSSES["l2"]
+
+    def loss(estimate: torch.Tensor, batch: Prepared) -> torch.Tensor:
+        seen["step"].append(estimate.requires_grad and networks[0].training)
+        return right(estimate, batch)
+
+    networks: list[torch.nn.Module] = []
+
+    def kept(network: torch.nn.Module, device: str) -> Task:
+        networks.append(network)
+        return task_for(network, device)
+
+    monkeypatch.setattr(loop, "score", score)
+    monkeypatch.setattr("core.training.supervised.task_for", kept)
+    monkeypatch.setitem(LOSSES, "l2", loss)
+    train(plain(), tmp_path / "out")
+    assert set(seen["score"]) == {False}
+    assert set(seen["step"]) == {True}
 
 
 def test_a_network_learns_to_denoise_stripes(tmp_path: Path, plain: Plain) -> None:
@@ -75,7 +109,6 @@ def test_stopping_and_going_on_gives_the_same_bits_with_batch_norm(tmp_path: Pat
 def test_counts_keep_their_full_resolution_and_their_dose(tmp_path: Path, plain: Plain) -> None:
     from core.training.examples import Source, draw_batch
     from core.training.scene_store import scenes_of
-    from core.training.tasks import task_for
 
     recipe = plain(batch=8)
     assert recipe.scenes is not None
