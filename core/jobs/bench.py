@@ -51,7 +51,7 @@ def run(request: ModelBenchRequest, store: ModelStore, context: RunContext) -> M
         methods=names,
         rows=tuple(rows),
         figures=figures,
-        table=table_of(figures, names),
+        table="\n".join([table_of(figures, names), *_made_of(store, names)]),
         caveats=CAVEATS,
         notices=tuple(told.notices),
         seconds=time.monotonic() - began,
@@ -70,6 +70,19 @@ def _contenders(request: ModelBenchRequest, store: ModelStore, device: Device) -
         denoiser = method.make(device, "float32")
         made.append(Contender(method.name, method.version, method.weights_sha256, denoiser))
     return made
+
+
+def _made_of(store: ModelStore, names: tuple[str, ...]) -> list[str]:
+    """Lines of the table: what each model cost to train, and how large it is."""
+    models = {one.card.name: one for one in reversed(store.list())}
+    trained, size = [], []
+    for name in names:
+        model = models.get(name)
+        record = None if model is None else model.card.training
+        trained.append("" if record is None else f"{record.duration_s / 3600:.1f} h on {record.device}")
+        size.append("" if model is None else f"{model.weights_path.stat().st_size / 1e6:.1f} MB")
+    lines = (("Training", trained), ("Weights", size))
+    return [f"| {title} | {' | '.join(cells)} | |" for title, cells in lines if any(cells)]
 
 
 def _trials(request: ModelBenchRequest, told: Told) -> list[Trial]:

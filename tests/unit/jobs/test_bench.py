@@ -58,6 +58,14 @@ def test_stopped_bench_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyt
     assert measured == ["wiener"]
 
 
+def test_models_cost_is_told_below_the_table() -> None:
+    request = CLEAN.model_copy(update={"models": ("lattice-general",)})
+    card = ModelStore.default().get("lattice-general").card
+    table = bench.run(request, ModelStore.default(), QuietContext()).table
+    assert f"| Training | {card.training.duration_s / 3600:.1f} h on {card.training.device} | |" in table
+    assert "MB" in table.splitlines()[-1]
+
+
 def test_filters_over_time_take_no_part_in_single_images() -> None:
     request = CLEAN.model_copy(update={"models": ("gaussian", "low-rank")})
     assert {row.method for row in bench.run(request, EMPTY, QuietContext()).rows} == {"gaussian"}
