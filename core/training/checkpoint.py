@@ -71,12 +71,24 @@ class TrainState:
         return self.course.seconds
 
 
-def recipe_hash(recipe: TrainRecipe) -> str:
-    """Return a hash of what a recipe trains: its card, and where its images lie, may change."""
+def trained_by(recipe: TrainRecipe) -> dict[str, str]:
+    """Return what of a recipe makes its weights, by key: its card, and where its images lie, may change.
+
+    What has its default is left out, so that a key that a later version adds changes nothing.
+    """
     document = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"card"})
     for source in ("scenes", "images"):
         document.get(source, {}).pop("folder", None)
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    flat: dict[str, str] = {}
+    for part, value in document.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        flat |= {f"{part}.{key}".rstrip("."): json.dumps(one, sort_keys=True) for key, one in inner.items()}
+    return flat
+
+
+def recipe_hash(recipe: TrainRecipe) -> str:
+    """Return a hash of what a recipe trains (`trained_by`)."""
+    return hashlib.sha256(json.dumps(trained_by(recipe), sort_keys=True).encode()).hexdigest()
 
 
 def checkpoint_bytes(state: TrainState) -> int:
@@ -91,7 +103,7 @@ def find_checkpoint(folder: Path) -> Path | None:
     return next((path for path in (folder / NAME, folder / BEFORE) if path.exists()), None)
 
 
-def save_checkpoint(state: TrainState, path: Path, recipe: str = "", before: Path | None = None) -> None:
+def save_checkpoint(state: TrainState, path: Path, recipe: TrainRecipe, before: Path | None = None) -> None:
     """Write the state to one safetensors file, through a temporary name, so that a crash leaves the last one.
 
     The last one is kept as `before`, if that is given.
@@ -107,7 +119,11 @@ def save_checkpoint(state: TrainState, path: Path, recipe: str = "", before: Pat
     names = [name for name, _ in state.network.named_parameters()]
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{names[index]}.{k}": v for k, v in moments.items()}
-    metadata = {"state": json.dumps(asdict(state.course)), "recipe": recipe}
+    metadata = {
+        "state": json.dumps(asdict(state.course)),
+        "recipe": recipe_hash(recipe),
+        "trained_by": json.dumps(trained_by(recipe)),
+    }
     write_tensors(tensors, path, metadata, before)
 
 
@@ -128,13 +144,13 @@ def write_tensors(
     partial.replace(path)
 
 
-def load_checkpoint(state: TrainState, path: Path, recipe: str = "") -> None:
+def load_checkpoint(state: TrainState, path: Path, recipe: TrainRecipe) -> None:
     """Put a saved state back into `state`, bit for bit.
 
     Raises
     ------
     TrainingError
-        The checkpoint is damaged, or of another recipe than the one whose hash is `recipe`.
+        The checkpoint is damaged, or of another recipe.
     """
     try:
         tensors = load_file(path)
@@ -144,16 +160,24 @@ def load_checkpoint(state: TrainState, path: Path, recipe: str = "") -> None:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         advice = f"Put {BEFORE} in its place, if there is one, or begin anew in another folder (-o)."
         raise TrainingError("The checkpoint is damaged.", path, advice) from error
-    saved_by = metadata.get("recipe", "")
-    if recipe and saved_by and saved_by != recipe:
+    # Checkpoints of earlier versions don't say.
+    if metadata.get("recipe", recipe_hash(recipe)) != recipe_hash(recipe):
+        what = f"The checkpoint was made by another recipe: {_difference(metadata, trained_by(recipe))}."
         advice = "Go on with the recipe that it was begun with, or begin anew in another folder (-o)."
-        raise TrainingError("The checkpoint was made by another recipe.", path, advice)
+        raise TrainingError(what, path, advice)
     try:
         _put_back(state, tensors)
     except (RuntimeError, ValueError) as error:
         advice = "Go on with the recipe that it was begun with, or begin anew in another folder (-o)."
         raise TrainingError("The checkpoint is of another network.", path, advice) from error
     state.course = course
+
+
+def _difference(metadata: dict[str, str], now: dict[str, str]) -> str:
+    """Say the first key that changed."""
+    was = json.loads(metadata.get("trained_by", "{}"))
+    key = next((key for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)), "its recipe")
+    return f"{key} was {was.get(key, 'not given')} and is {now.get(key, 'not given')}"
 
 
 def _put_back(state: TrainState, tensors: dict[str, Tensor]) -> None:

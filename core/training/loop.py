@@ -17,7 +17,6 @@ from core.training.checkpoint import (
     NAME,
     TrainState,
     load_checkpoint,
-    recipe_hash,
     save_checkpoint,
 )
 from core.training.errors import TrainingDivergedError
@@ -79,7 +78,6 @@ class Loop:
     def __post_init__(self) -> None:
         self._log = TrainLog(self.out_dir if self.team.first else None)
         self._log.rewind(self.state.step)
-        self._hash = recipe_hash(self.recipe)
         precision = self.recipe.schedule.precision
         self._lowered = precision == "auto" and fast_bf16(self.device)
 
@@ -169,7 +167,7 @@ class Loop:
         if found is None:
             self.state = self._begun_anew()
         else:
-            load_checkpoint(self.state, found, self._hash)
+            load_checkpoint(self.state, found, self.recipe)
         course = self.state.course
         course.rollbacks, course.factor = rollbacks, min(factor, course.factor)
         self.team.told(0.0, self.device)  # All have read it before the first one writes again.
@@ -178,7 +176,7 @@ class Loop:
         self._log.rewind(course.step)
         self._log.add({"step": failed, "event": "rolled back", "say": say})
         if self.team.first:
-            save_checkpoint(self.state, self.out_dir / NAME, self._hash)
+            save_checkpoint(self.state, self.out_dir / NAME, self.recipe)
 
     def _begun_anew(self) -> TrainState:
         """Return the state of the beginning, in the network that the task holds."""
@@ -199,7 +197,7 @@ class Loop:
         """
         self._since_back = 0
         if self.team.first:
-            save_checkpoint(self.state, self.out_dir / NAME, self._hash, self.out_dir / BEFORE)
+            save_checkpoint(self.state, self.out_dir / NAME, self.recipe, self.out_dir / BEFORE)
 
     def validate(self) -> dict[str, float]:
         """Score the averaged weights on the held-out structures."""

@@ -16,7 +16,7 @@ from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.registry import UnknownArchitectureError, build, load
 from core.protocol.recipes import TrainRecipe
 from core.simulation.recipe_files import load_simulation
-from core.training.checkpoint import TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint, recipe_hash
+from core.training.checkpoint import TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint
 from core.training.errors import TrainingError, disk_full
 from core.training.examples import Source
 from core.training.image_folder import open_images
@@ -97,7 +97,7 @@ def _train(
     state = _fresh_state(recipe, device)
     found = find_checkpoint(out_dir)
     if found is not None:
-        load_checkpoint(state, found, recipe_hash(recipe))
+        load_checkpoint(state, found, recipe)
     if shutil.disk_usage(out_dir).free < _CHECKPOINTS * checkpoint_bytes(state):
         raise disk_full(out_dir)
 
