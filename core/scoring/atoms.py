@@ -18,7 +18,7 @@ from core.scoring.twins import TWINS, VACUUM, Finder, Twin, film_of, twin_of
 
 Array = npt.NDArray[np.float64]
 
-VERSION = "1"
+VERSION = "2"
 SIDE, FRAMES = 512, 8
 _QUICK_SIDE, _QUICK_FRAMES = 128, 2
 # A clean film's speckle is no invention; a peak is one if the clean film has none of half the height there.
@@ -154,6 +154,8 @@ def _empty(what: str, index: int, dose: float, size: tuple[int, int], quick: boo
                 "megapixels": frames.size / 1e6,
                 "lattice_peak": peak.value,
                 "lattice_peak_expected": expected,
+                # In vacuum the counting noise has the variance 1 / electrons.
+                "lattice_percent": 100 * peak.excess * electrons,
                 "rms_percent": 100 * float(np.sqrt(np.mean(np.square(frames - clean)))),
             }
             return Judged.of((what, f"{what} s={dose:g}"), values, result)

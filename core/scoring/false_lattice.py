@@ -33,10 +33,14 @@ class LatticePeak:
         as the power may fall steeply within a ring.
     expected : float
         The same of noise without any direction, by chance: the mean over random draws for as many frames and px.
+    excess : float
+        How far the strongest direction lies above its ring's median, max over rings and sectors, as the variance of a
+        px of white noise that has so much power everywhere: what can be seen, where `value` is large for want of noise.
     """
 
     value: float
     expected: float
+    excess: float
 
 
 def lattice_peak(frames: npt.NDArray[np.floating]) -> LatticePeak:
@@ -51,7 +55,7 @@ def lattice_peak(frames: npt.NDArray[np.floating]) -> LatticePeak:
     level = _all_directions(power, radius, max(height, width))
     floor = _TRIFLE * float(level[inside].max())
     if floor <= 0:
-        return LatticePeak(1.0, 1.0)
+        return LatticePeak(1.0, 1.0, 0.0)
     rings = ((radius[inside] - _LOWEST) / _RING).astype(int)
     cells = rings * _SECTORS + sectors[inside]
     shape = (int(rings.max()) + 1, _SECTORS)
@@ -66,7 +70,16 @@ def lattice_peak(frames: npt.NDArray[np.floating]) -> LatticePeak:
     typical = np.maximum(np.median(mean, axis=1), np.where(quiet, 1.0, _LEAST))
     whole = number.min(axis=1) > 0
     value = float((mean[whole] / typical[whole, None]).max())
-    return LatticePeak(value, _by_chance(number[whole] * count / _WORTH))
+    loud = averaged(power)[whole]
+    excess = float((loud - np.median(loud, axis=1, keepdims=True)).max()) / (
+        count * float(_window(height, width).sum())
+    )
+    return LatticePeak(value, _by_chance(number[whole] * count / _WORTH), excess)
+
+
+def _window(height: int, width: int) -> Array:
+    """Squares of the Hann window: the power that it passes of white noise."""
+    return np.asarray((np.hanning(height)[:, None] * np.hanning(width)[None]) ** 2)
 
 
 def _power(frames: npt.NDArray[np.floating]) -> Array:

@@ -15,7 +15,7 @@ CAVEATS = (
     "Simulated images are not real ones: look at the model's result beside the raw frame as well.",
     "One missing or invented atom hardly shows in PSNR: look at the surface atoms and the empty frames.",
     "Cameras are held against ideal counts with as much noise at low frequencies; what a camera blurs is lost in both.",
-    "In empty frames a method that keeps hardly any noise is held against hardly any: read the rms beside the peak.",
+    "In empty frames a method that keeps hardly any noise is held against hardly any: read the shares beside the peak.",
 )
 _TOTALS = ("false_atoms", "megapixels")
 
@@ -104,7 +104,10 @@ def _lines(figures: Sequence[BenchFigure]) -> list[_Line]:
         _Line(f"False atoms a megapixel, {group}", "empty", group, _false, "< 0.1" if "vacuum" in group else "")
         for group in empty
     ]
-    lines += [_Line(f"Lattice peak (by chance), rms %, {group}", "empty", group, _peak, "1.1") for group in empty]
+    lines += [
+        _Line(f"Lattice peak (by chance), of the counting noise, rms, {group}", "empty", group, _peak, "1.1")
+        for group in empty
+    ]
     lines.append(_Line("Cameras: dB lost against ideal counts", "cameras", "all", _loss, "< 1"))
     lines += [_Line(f"CPU-s a megapixel, {part}", part, "all", _cost) for part in ("images", "movies")]
     return lines
@@ -146,7 +149,8 @@ def _false(one: dict[str, float]) -> str:
 
 
 def _peak(one: dict[str, float]) -> str:
-    return f"{one['lattice_peak']:.3g} ({one['lattice_peak_expected']:.3g}), {one['rms_percent']:.2g}"
+    peak = f"{one['lattice_peak']:.3g} ({one['lattice_peak_expected']:.3g})"
+    return f"{peak}, {one['lattice_percent']:.2g} %, {one['rms_percent']:.2g} %"
 
 
 def _loss(one: dict[str, float]) -> str:

@@ -32,5 +32,16 @@ def test_more_frames_leave_less_to_chance() -> None:
     assert lattice_peak(NOISE).expected < lattice_peak(NOISE[:1]).expected
 
 
+def test_excess_is_in_units_of_the_noise_variance() -> None:
+    rows = np.arange(192)[:, None]
+    # A wave over the whole frame has variance 0.5; a sector holds about a hundredth of all frequencies' power.
+    wave = np.broadcast_to(np.cos(2 * np.pi * rows / 12.0), (192, 192))
+    loud, faint = (lattice_peak(NOISE + height * wave).excess for height in (1.0, 0.1))
+    assert 80 < loud / faint < 120
+    assert lattice_peak(3.0 * NOISE).excess == pytest.approx(9 * lattice_peak(NOISE).excess)
+    # Of noise of variance 1 it is what lies above one.
+    assert lattice_peak(NOISE).excess == pytest.approx(lattice_peak(NOISE).value - 1, rel=0.1)
+
+
 def test_constant_frames_show_nothing() -> None:
     assert lattice_peak(np.ones((2, 64, 64))).value == 1.0

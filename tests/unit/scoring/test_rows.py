@@ -82,7 +82,7 @@ def test_means_are_over_trials_that_every_method_went_through() -> None:
 
 
 def test_false_atoms_a_megapixel_are_the_total_over_the_total() -> None:
-    values = {"lattice_peak": 1.0, "lattice_peak_expected": 1.0, "rms_percent": 0.5}
+    values = {"lattice_peak": 1.0, "lattice_peak_expected": 1.0, "lattice_percent": 0.1, "rms_percent": 0.5}
     rows = [
         row(
             str(n), set="empty", groups=("vacuum", "vacuum s=1"), values={"false_atoms": n, "megapixels": 1.0, **values}
