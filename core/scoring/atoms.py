@@ -18,7 +18,7 @@ from core.scoring.twins import TWINS, VACUUM, Finder, Twin, film_of, twin_of
 
 Array = npt.NDArray[np.float64]
 
-VERSION = "2"
+VERSION = "3"
 SIDE, FRAMES = 512, 8
 _QUICK_SIDE, _QUICK_FRAMES = 128, 2
 # A clean film's speckle is no invention; a peak is one if the clean film has none of half the height there.

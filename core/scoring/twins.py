@@ -1,7 +1,8 @@
 """Twins: simulated HRTEM images whose columns are known, drawn from what no training may use.
 
-Particles on crystals, of the benchmark's materials and shapes, with lenses drawn for each; vacuum is 1, so at s the
-expected counts are 0.45 s times the image. Beside each stands a film without a lattice, of the same px and lens family.
+Particles on crystals, of the benchmark's materials and shapes, with lenses drawn for each, until columns show. Vacuum
+is 1, so at s the expected counts are 0.45 s times the image. Beside each stands a film without a lattice, of the same px
+and lens family.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _LENS = LensRecipe(kilovolt=(300.0, 200.0, 80.0))
 _PIXELS = (0.008, 0.02)
 _FEWEST = 25
 # The share of the true columns that must show in the clean image, and how often another one is drawn.
-_SHOWN, _DRAWS = 0.6, 12
+_SHOWN, _DRAWS = 0.6, 60
+# A column's matched filter over the counting noise at s = 1: of a typical column, and of the weakest. What is fainter
+# can't be told from noise at any dose of the table, and such twins would compare nothing.
+_TYPICAL, _WEAKEST = 0.5, 0.1
 _NEAREST = 0.8
 # Scale of the finding filter in widths of a column: this resists the noise that a method has left.
 _FILTER = 0.9
@@ -131,6 +135,10 @@ def _shown(name: str, image: Array, pixel: float, places: Array) -> Twin | None:
         return None
     _, dark, positions, heights, found = best
     width = blob_width(-image if dark else image, pixel, 0.0)
+    # Of a Gaussian of height h in Poisson noise of 0.45 electrons a px: h sqrt(0.45 pi) sigma.
+    signal = heights[found] * np.sqrt(VACUUM * np.pi) * width
+    if np.median(signal) < _TYPICAL or signal.min() < _WEAKEST:
+        return None
     finder = Finder(dark, width, float(0.25 * heights[found].min()), radius)
     # Found again as in the results, so that places and chances are the same.
     again = finder.find(image)
