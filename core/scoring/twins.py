@@ -1,8 +1,8 @@
 """Twins: simulated HRTEM images whose columns are known, drawn from what no training may use.
 
 Particles on crystals, of the benchmark's materials and shapes, with lenses drawn for each, until columns show. Vacuum
-is 1, so at s the expected counts are 0.45 s times the image. Beside each stands a film without a lattice, of the same px
-and lens family.
+is 1, so at s the expected counts are 0.45 s times the image. Beside each stands a film without a lattice, of the same
+px and lens family.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,35 @@ def test_unknown_names_and_files_are_told(quietbeam: Quietbeam, own_models: Path
         said = quietbeam("models", *arguments)
         assert said.code == 2, arguments
         assert "none" in said.err
+
+
+def test_bench_prints_a_table_and_goes_on_from_its_rows(quietbeam: Quietbeam, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    arguments = ("models", "bench", "gaussian", "--set", "clean", "--quick", "--rows", rows)
+    said = quietbeam(*arguments)
+    assert said.code == 0, said.err
+    assert "| Clean images, s=5" in said.out
+    assert "say nothing of a model" in said.err
+    before = rows.read_bytes()
+    again = quietbeam(*arguments, "--json").json
+    assert rows.read_bytes() == before
+    assert again["methods"] == ["gaussian"]
+    assert again["figures"][0]["items"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("gaussian", "--set", "photographs"), "photographs|clean"),
+        (("none", "--quick"), "There is no model"),
+        (("gaussian", "--set", "clean", "--clean", "none.tif"), "no such file"),
+        (("gaussian", "--dose", "0"), "dose"),
+        (("gaussian", "--seeds", "70:80"), "nothing to score"),
+    ],
+)
+def test_bench_of_what_is_not_there_is_exit_code_2(
+    quietbeam: Quietbeam, arguments: tuple[str, ...], words: str
+) -> None:
+    said = quietbeam("models", "bench", *arguments)
+    assert said.code == 2
+    assert re.search(words, said.err), said.err
