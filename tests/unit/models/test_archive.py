@@ -193,7 +193,7 @@ def test_deflated_model_of_another_zip_program_is_taken(tmp_path: Path) -> None:
 GOOD = model()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=6),
     st.integers(0, len(GOOD)),
