@@ -51,7 +51,8 @@ from tests.bench.sbd_sets import (
 
 NETWORKS = ("dncnn", "small-unet", "unet-102k", "unet-352k", "unet-1m4", "unet-5m6", "unet-70m")
 PHOTOGRAPH_NETWORKS = ("unet-102k", "unet-352k", "unet-4m4")
-METHODS = ("gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter")
+NOISY = "noisy"
+METHODS = (NOISY, "gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter")
 PARTS = ("lattice", "photographs", "generalisation")
 NOISES = (30.0, 70.0)
 _GENERALISED = "unet-352k"
@@ -260,8 +261,10 @@ class Bench:
             clean = view.clean * np.float32(dose)
             rng = np.random.default_rng([view.structure, view.number, 77])
             noisy = rng.poisson(clean).astype(np.float32)
-            denoiser = CLASSICAL[method].make() if made is None else made.denoiser
-            result = _denoised(denoiser, noisy, view.pixel_nm)
+            result = noisy
+            if method != NOISY:
+                denoiser = CLASSICAL[method].make() if made is None else made.denoiser
+                result = _denoised(denoiser, noisy, view.pixel_nm)
             self._add(part, method, trained_on, image, image[:6], clean, result, made, view.classes)
 
     def photographs(self, networks: Sequence[str]) -> None:
