@@ -338,12 +338,13 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
         if urls:
-            self.show_drop_highlight()
+            self.show_drop_highlight(all(url.path().lower().endswith(ARCHIVE_ENDING) for url in urls))
             event.acceptProposedAction()
 
-    def show_drop_highlight(self) -> None:
+    def show_drop_highlight(self, models: bool = False) -> None:
         """Say where a drop goes."""
-        self.drop_highlight.show_over(self.tr("Drop to add to the list of movies"))
+        movies = self.tr("Drop to add to the list of movies")
+        self.drop_highlight.show_over(self.tr("Drop to install the model") if models else movies)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
         self.drop_highlight.hide()

@@ -177,3 +177,14 @@ def test_older_version_of_a_model_is_listed_but_not_offered_twice_for_runs(
     assert models.combo.count() == 3
     models.combo.setCurrentIndex(models.combo.findData("mine"))
     assert models.current_card() == newer
+
+
+def test_dragged_model_is_told_where_it_goes(desk: Desk) -> None:
+    for name, words in (("a.qbmodel", "install"), ("a.dm4", "list of movies")):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(f"/data/{name}")])
+        event = QDragEnterEvent(
+            QPoint(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+        desk.window.dragEnterEvent(event)
+        assert words in desk.window.drop_highlight.text
