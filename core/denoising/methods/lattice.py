@@ -25,13 +25,15 @@ _STOP_FROM = 2
 # Below this many binned px a side there is too little to judge by.
 _LEAST_BINNED = 32
 _LEAST_MEAN = 1e-3
-# Measured: a binned px costs this much (windows, candidates, the UNet's activations), a px of the frame that much.
+# Measured: a binned px costs this much (windows, candidates, the UNet's activations), and more where the mixture of all
+# is a candidate too; a px of the frame that much.
 _BYTES_PER_BINNED_PIXEL = {"bfloat16": 1000.0, "float32": 1300.0}
+_BYTES_OF_MIXTURE = 500.0
 _BYTES_PER_PIXEL = 16.0
-# How far a binned px really looks. By construction the windows and the UNet reach nearly 400 px, but what arrives from
-# beyond 144 is rounding (the trained network's change over its own error: 4e-6 to 3e-5, no less at 336; at 96 px 4e-3),
-# and with the whole reach a tile would be nearly all halo.
-_REACH = 160
+# How far a binned px really looks, in longest windows. By construction the windows twice and the UNet reach further,
+# but what arrives from beyond is rounding (the trained networks' change over their own error: 1e-5 at this reach, 4e-3
+# at 1.25), and with the whole reach a tile would be nearly all halo.
+_REACH = 1.75
 
 
 class LatticeDenoiser:
@@ -44,7 +46,7 @@ class LatticeDenoiser:
     def __init__(self, name: str, network: LatticeCorrectedNet, device: Device, precision: str) -> None:
         self.name = name
         self._network = network
-        self._binned_bytes = _BYTES_PER_BINNED_PIXEL[precision]
+        self._binned_bytes = _BYTES_PER_BINNED_PIXEL[precision] + network.mixture * _BYTES_OF_MIXTURE
         # Windows and splines keep float32; only the correcting network is lowered.
         self._run = TorchRunner(network, device, precision, heavy="net")
 
@@ -55,7 +57,7 @@ class LatticeDenoiser:
         else:
             binning = self._choose(movie, context)
         geometry = Geometry(
-            halo=min(_REACH * binning, self._network.receptive_radius(binning)),
+            halo=min(round(_REACH * max(self._network.windows)) * binning, self._network.receptive_radius(binning)),
             origin_divisor=self._network.origin_divisor(binning),
             bytes_per_pixel=_BYTES_PER_PIXEL + self._binned_bytes / binning**2,
         )
