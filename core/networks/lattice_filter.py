@@ -2,13 +2,15 @@
 
 Overlapping windows (step a quarter, sine taper) are filtered twice: a hard threshold gives a first estimate, and a
 Wiener filter with that estimate as the signal gives the second (the two steps of BM3D, Dabov et al. 2007, on one
-window instead of a group). The noise is Poisson's own: every coefficient of a window has the variance sum(w^2 n).
+window instead of a group). The noise is Poisson's own: every coefficient of a window has the variance sum(w^2 n),
+times the noise's relative power at its frequency where that isn't white.
 Windows lie on an absolute grid, and what lies outside the frame has no weight: the first step's estimate, divided by
 what the window's own main lobe lets through there, continues the lattice beyond the edge for the second step.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -78,11 +80,17 @@ def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
     return lattice_filter_and_share(x, variance, size)[0]
 
 
-def lattice_filter_and_share(x: Tensor, variance: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def lattice_filter_and_share(
+    x: Tensor, variance: Tensor, size: int, spectrum: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Filter frames as `lattice_filter`; returns the estimate, and how much of each px' own noise is left in it.
 
     The share (N, H, W) is the windows' mean gain: the derivative of the estimate by the px itself, if the choice of
     coefficients were fixed. That the choice follows the noise adds as much again and more, which a probe can measure.
+
+    `spectrum` (size, size // 2 + 1) is the noise's power at each of `rfft2`'s frequencies, in units of the variance;
+    its mean over the whole spectrum is 1. None is white. The share is then the covariance of a px' noise with what is
+    left of it: the mean of gain x power.
     """
     step = size // 4
     height, width = x.shape[-2:]
@@ -93,12 +101,13 @@ def lattice_filter_and_share(x: Tensor, variance: Tensor, size: int) -> tuple[Te
     columns = functional.pad(x.new_ones(width), (before, after[1]))
     taper = sine_window(size, x.device)
     fields = functional.pad(torch.stack([x, variance]), pad)
-    (basic,) = _in_bands(_threshold_band, fields, rows, columns, taper)
+    threshold, wiener = (functools.partial(band, spectrum=spectrum) for band in (_threshold_band, _wiener_band))
+    (basic,) = _in_bands(threshold, fields, rows, columns, taper)
     inside = (rows[:, None] * columns[None]).expand_as(basic)
     extended = torch.where(inside > 0, fields[0], basic)
     faith = torch.where(inside > 0, inside, _reach(rows, columns, taper))
     known = torch.cat([fields, torch.stack([basic, extended, faith])])
-    final, share = _in_bands(_wiener_band, known, rows, columns, taper)
+    final, share = _in_bands(wiener, known, rows, columns, taper)
     inner = (slice(None), slice(before, before + height), slice(before, before + width))
     return final[inner], share[inner]
 
@@ -151,7 +160,9 @@ def _window_statistics(
     return (sums[0] / share)[..., None, None], power[..., None, None], (share / whole)[..., None, None]
 
 
-def _threshold_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> tuple[Tensor, Tensor]:
+def _threshold_band(
+    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the weighted sum of thresholded windows, and the weights' sum, over a band."""
     size = len(taper)
     step = size // 4
@@ -159,18 +170,21 @@ def _threshold_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor
     mean, power, share = _window_statistics(x, variance, rows, columns, taper)
     window = taper[:, None] * taper[None]
     inside = _windows((rows[:, None] * columns[None])[None], size, step)
-    spectrum = torch.fft.rfft2((_windows(x, size, step) - mean * inside) * window)
+    found = torch.fft.rfft2((_windows(x, size, step) - mean * inside) * window)
     # Outside the frame there is nothing, noise included: the threshold falls with the inside share.
     # It is a short ramp, not a step: a tile's rounding must not decide whether a coefficient stays.
-    strength = (spectrum.real**2 + spectrum.imag**2) / (_THRESHOLD**2 * power * share)
+    power = power if spectrum is None else power * spectrum
+    strength = (found.real**2 + found.imag**2) / (_THRESHOLD**2 * power * share)
     kept = ((strength - 1 + _RAMP) / (2 * _RAMP)).clamp(0, 1)
     weight = share / (1 + 2 * kept.sum((-2, -1), keepdim=True))
     lobes = _lobe(taper, rows, step)[:, None, :, None] * _lobe(taper, columns, step)[None, :, None, :]
-    part = torch.fft.irfft2(spectrum * kept, s=(size, size)) + mean * lobes
+    part = torch.fft.irfft2(found * kept, s=(size, size)) + mean * lobes
     return _overlap_add(part * (weight * window), step), _overlap_add(lobes * (weight * window), step)
 
 
-def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _wiener_band(
+    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted sums of Wiener-filtered windows and of their mean gains, and the weights' sum."""
     size = len(taper)
     step = size // 4
@@ -181,13 +195,14 @@ def _wiener_band(fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor) -
     trusted = _windows(faith, size, step) * window
     signal = torch.fft.rfft2((_windows(basic, size, step) - mean) * trusted)
     strength = signal.real**2 + signal.imag**2
-    gain = strength / (strength + power)
-    spectrum = torch.fft.rfft2((_windows(extended, size, step) - mean) * trusted)
+    gain = strength / (strength + (power if spectrum is None else power * spectrum))
+    found = torch.fft.rfft2((_windows(extended, size, step) - mean) * trusted)
     weight = share / (1 + 2 * (gain**2).sum((-2, -1), keepdim=True))
-    part = torch.fft.irfft2(spectrum * gain, s=(size, size)) + mean * window
+    part = torch.fft.irfft2(found * gain, s=(size, size)) + mean * window
     weights = (window * window) * weight
     # Half of a spectrum is stored: columns but the first and the last stand for two.
-    mean_gain = (2 * gain.sum((-2, -1)) - gain[..., (0, -1)].sum((-2, -1)))[..., None, None] / size**2
+    left = gain if spectrum is None else gain * spectrum
+    mean_gain = (2 * left.sum((-2, -1)) - left[..., (0, -1)].sum((-2, -1)))[..., None, None] / size**2
     return (
         _overlap_add(part * (weight * window), step),
         _overlap_add(weights * mean_gain, step),

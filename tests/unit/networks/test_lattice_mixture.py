@@ -94,3 +94,50 @@ def test_errors_rank_the_candidates_as_the_truth_does():
     true = (found - truth).square().mean((0, 2, 3)) / float(x.mean())
     told = errors(found, local_variance(x), target)
     assert torch.allclose(told - told.min(), true - true.min(), atol=0.05)
+
+
+def half(power: torch.Tensor) -> torch.Tensor:
+    """Scale half of a spectrum to mean 1 over the whole."""
+    return power * power.shape[0] ** 2 / (2 * power.sum() - power[:, 0].sum() - power[:, -1].sum())
+
+
+def damped(side: int) -> torch.Tensor:
+    """Noise behind a detector that blurs it: twenty times weaker at Nyquist."""
+    rows, columns = torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None]
+    return half(0.05 + torch.exp(-(rows**2 + columns**2) / 0.02))
+
+
+def coloured(size: int, seed: int) -> torch.Tensor:
+    noise = torch.randn((1, 1, size, size), generator=torch.Generator().manual_seed(seed))
+    return torch.fft.irfft2(torch.fft.rfft2(noise) * damped(size).sqrt(), s=(size, size))
+
+
+def test_a_flat_spectrum_is_white_noise():
+    x = noisy(crystal(96), 7)
+    variance = local_variance(x)
+    flat = mixture(x, variance, FLAT, lambda side: torch.ones(side, side // 2 + 1))
+    assert torch.allclose(flat, mixture(x, variance, FLAT), atol=1e-4)
+
+
+def test_coloured_noise_is_emptied_only_by_who_is_told_its_spectrum():
+    x = 20 + 3 * coloured(128, 1)
+    variance = torch.full_like(x, 9.0)
+    told, untold = mixture(x, variance, FLAT, damped), mixture(x, variance, FLAT)
+    assert float(told.std()) < 0.25 * float(untold.std())
+    assert float(told.std()) < 0.5
+
+
+def test_a_fine_lattice_where_a_damped_detector_hardly_has_noise_is_kept():
+    rows = torch.arange(128)[:, None] * torch.ones(128)
+    lines = (0.14 * torch.cos(2 * math.pi * rows * 0.41))[None]
+    x = lines + coloured(128, 2)[:, 0]
+    told, untold = (lattice_filter_and_share(x, torch.ones_like(x), 64, one)[0] for one in (damped(64), None))
+    kept = [float((one * lines).mean() / lines.square().mean()) for one in (told, untold)]
+    assert kept[0] > 0.7 > 0.6 > kept[1]
+
+
+def test_shares_of_gaussians_are_their_covariance_with_coloured_noise():
+    x = torch.cat([coloured(128, 3 + k) for k in range(3)])
+    found, shares = candidates(x, torch.ones_like(x), damped)
+    for k in (1, 2):
+        assert float((found[:, k] * x[:, 0]).mean()) == pytest.approx(float(shares[:, k].mean()), rel=0.15)
