@@ -27,6 +27,7 @@ from core.denoising.denoiser import ElectronMovie, Frames
 from core.denoising.scaling import pixel_variance
 from core.measures.aligned import overlapping
 from core.motion.trajectory import follow
+from core.noise.spectrum import NoiseSpectrum, measure_spectrum
 from core.noise.thinning import thin
 
 # A choice of parameters: plain JSON numbers, as they go into `State.parameters`.
@@ -41,6 +42,8 @@ _ROUNDS = 3
 # Frames that are followed, and the correlation from which noise counts as correlated.
 _STRETCH = 4
 _CORRELATED = 0.1
+# Pairs of frames by which a spectrum is measured.
+_SPECTRA = 6
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ def thinned_look(frames: npt.ArrayLike, seed: int, share: float = _SHARE) -> Loo
     return Look((given / (1 - share)).astype(np.float32), (target / share).astype(np.float32))
 
 
-def coupled_looks(frames: Frames, variance: npt.ArrayLike, seed: int, mix: float = _MIX) -> tuple[Look, Look]:
+def coupled_looks(
+    frames: Frames, variance: npt.ArrayLike, seed: int, mix: float = _MIX, spectrum: NoiseSpectrum | None = None
+) -> tuple[Look, Look]:
     """Make two looks of frames (any shape) by noise of their own variance, one with each sign.
 
     Parameters
@@ -97,11 +102,14 @@ def coupled_looks(frames: Frames, variance: npt.ArrayLike, seed: int, mix: float
         Noise variance of each px in electrons squared, or one for all; not made of the px' own value alone.
     mix
         `given` has 1 + mix^2 times the frames' noise, the target 1 + 1 / mix^2 times.
+    spectrum
+        The noise's power by frequency, relative to white noise of that variance; the noise added is drawn with it.
     """
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(np.shape(frames), dtype=np.float32) * np.sqrt(np.maximum(variance, 0)).astype(
-        np.float32
-    )
+    noise = rng.standard_normal(np.shape(frames), dtype=np.float32)
+    if spectrum is not None:
+        noise = spectrum.colour(noise)
+    noise = noise * np.sqrt(np.maximum(variance, 0)).astype(np.float32)
     return tuple(  # type: ignore[return-value]
         Look((frames + sign * mix * noise).astype(np.float32), (frames - sign / mix * noise).astype(np.float32))
         for sign in (1.0, -1.0)
@@ -123,14 +131,33 @@ def noise_of(movie: ElectronMovie, electrons: Frames) -> float | None:
     return pixel_variance(movie.scale, electrons[0])
 
 
-def folded_looks(electrons: Frames, variance: float | None, seed: int, folds: int) -> tuple[Look, ...]:
+def spectrum_of(movie: ElectronMovie, variance: float | None, context: RunContext) -> NoiseSpectrum | None:
+    """Return the spectrum of the noise of what is no count, relative to Poisson's or to a variance; None of counts.
+
+    By differences of frames that follow each other, a few over the movie, where there are several.
+    """
+    pairs = [frame for first, stop in movie.segments for frame in range(first, stop - 1)]
+    follow = bool(pairs)
+    frames: list[Frames] = []
+    for place in spread(len(pairs) if follow else movie.frames, _SPECTRA):
+        context.check()
+        first = pairs[place] if follow else place
+        frames += list(middle(movie.block(first, first + (2 if follow else 1)).electrons))
+        if variance is None and whole_counts_of(frames[0]) is not None:
+            return None
+    return measure_spectrum(frames, follow, variance)
+
+
+def folded_looks(
+    electrons: Frames, variance: float | None, seed: int, folds: int, spectrum: NoiseSpectrum | None = None
+) -> tuple[Look, ...]:
     """Return looks at frames (T, H, W), together less noisy than `frame_looks`: each electron is a target's once.
 
     Of whole counts there are as many looks as `folds`; of other data two, the coupled ones. Parameters as there.
     """
     counts = whole_counts_of(electrons) if variance is None else None
     if counts is None:
-        return tuple(replace(one, fold=k) for k, one in enumerate(frame_looks(electrons, variance, seed)))
+        return tuple(replace(one, fold=k) for k, one in enumerate(frame_looks(electrons, variance, seed, spectrum)))
     parts = thin(counts, (1 / folds,) * folds, seed)
     rest = 1 - 1 / folds
     return tuple(
@@ -139,18 +166,23 @@ def folded_looks(electrons: Frames, variance: float | None, seed: int, folds: in
     )
 
 
-def frame_looks(electrons: Frames, variance: float | None, seed: int) -> tuple[Look, ...]:
+def frame_looks(
+    electrons: Frames, variance: float | None, seed: int, spectrum: NoiseSpectrum | None = None
+) -> tuple[Look, ...]:
     """Return looks at frames (T, H, W): thinned ones of whole counts, coupled ones of other data.
 
     Parameters
     ----------
     variance : float or None
         Noise variance of a px; None is Poisson's, the local mean.
+    spectrum : NoiseSpectrum or None
+        That of what is no count, relative to the variance; None is white.
     """
     counts = whole_counts_of(electrons) if variance is None else None
     if counts is not None:
         return (thinned_look(counts, seed),)
-    return coupled_looks(electrons, local_mean(electrons) if variance is None else variance, seed)
+    white = local_mean(electrons) if variance is None else variance
+    return coupled_looks(electrons, white, seed, spectrum=spectrum)
 
 
 def neighbour_looks(movie: ElectronMovie, context: RunContext, side: int = LOOK_SIDE) -> tuple[Look, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,21 @@ from torch import Tensor
 
 from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
-from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of, spread
+from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of, spectrum_of, spread
 from core.networks.binning_choice import BINNINGS, choose_binning
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
-from core.networks.lattice_mixture import CANDIDATES, ORIGIN_DIVISOR, REACH, candidates, errors, mix, mixture
+from core.networks.lattice_mixture import (
+    CANDIDATES,
+    ORIGIN_DIVISOR,
+    REACH,
+    Spectrum,
+    candidates,
+    errors,
+    mix,
+    mixture,
+)
 from core.networks.smoothing import gaussian_blur
+from core.noise.spectrum import NoiseSpectrum
 
 NAME = "lattice-filter"
 _LOOKS = 1
@@ -27,6 +38,50 @@ _LEAST_VARIANCE = 1e-6
 # Measured: windows and candidates of a binned px.
 _BYTES_PER_BINNED_PIXEL = 1500.0
 _BYTES_PER_PIXEL = 24.0
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """The noise of sums of px.
+
+    Attributes
+    ----------
+    variance : float or None
+        Of a px; None is Poisson's.
+    spectrum : NoiseSpectrum or None
+        Relative to that variance; None is white.
+    """
+
+    variance: float | None
+    spectrum: NoiseSpectrum | None
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> _Noise:
+        """Read what was written into a plan; one of before there were spectra has none."""
+        return cls(parameters["variance"], NoiseSpectrum.of(parameters.get("spectrum")))
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "variance": self.variance,
+            "spectrum": None if self.spectrum is None else self.spectrum.as_parameters(),
+        }
+
+    def of_sums(self, sums: Tensor, binning: int) -> Tensor:
+        """Return the variance of each sum: the sums' local mean where it is Poisson's."""
+        level = 1.0 if self.spectrum is None else self.spectrum.level(binning)
+        if self.variance is not None:
+            return torch.full_like(sums, self.variance * level * binning**2)
+        mean = gaussian_blur(sums, torch.ones_like(sums[:1]), _LOCAL_SIGMA).clamp(min=_COUNT_FLOOR)
+        return mean if self.spectrum is None else mean * level
+
+    def spectrum_at(self, binning: int) -> Spectrum | None:
+        """Return the power of the sums' noise at the frequencies of a window, in units of its variance."""
+        spectrum = self.spectrum
+        if spectrum is None:
+            return None
+        level = spectrum.level(binning)
+        return lambda side: torch.from_numpy(spectrum.of_sums(side, binning) / level).float()
 
 
 class LatticeFilterDenoiser:
@@ -60,33 +115,41 @@ class LatticeFilterDenoiser:
 
     def run(self, electrons: Frames, parameters: Mapping[str, Any]) -> Frames:
         """Denoise frames (T, H, W) in electrons."""
-        binning, variance = int(parameters["binning"]), parameters["variance"]
+        binning, noise = int(parameters["binning"]), _Noise.of(parameters)
         prior = torch.tensor(parameters["prior"], dtype=torch.float32)
         out = np.empty(electrons.shape, dtype=np.float32)
         with torch.inference_mode():
             for number, frame in enumerate(electrons):
                 sums = _sums(frame, binning)
-                clean = mixture(sums, _noise(sums, variance, binning), prior)
+                clean = mixture(sums, noise.of_sums(sums, binning), prior, noise.spectrum_at(binning))
                 out[number] = _full_size(clean, binning, frame.shape)[0]
         return out
 
     def _choose(self, movie: ElectronMovie, context: RunContext) -> dict[str, Any]:
         looks: list[Look] = []
         frames = []
-        variance = None
+        noise = _Noise(None, None)
         for number, frame in enumerate(spread(movie.frames, _LOOKS)):
             context.check()
             electrons = middle(movie.block(frame, frame + 1).electrons, LOOK_SIDE)
             if number == 0:
                 variance = noise_of(movie, electrons)
                 variance = None if variance is None else max(variance, _LEAST_VARIANCE)
-            frames.append(electrons[0])
-            looks += frame_looks(electrons, variance, _SEED + number)
+                noise = _Noise(variance, spectrum_of(movie, variance, context))
+            frames.append(electrons[0] if noise.spectrum is None else noise.spectrum.whiten(electrons[0]))
+            looks += frame_looks(electrons, noise.variance, _SEED + number, noise.spectrum)
         found = []
         for binning in _worth_trying(frames, movie):
-            loss, prior = _judge(looks, variance, binning, context)
-            found.append((loss, {"binning": binning, "prior": prior, "variance": variance}))
-        return min(found, key=lambda one: one[0])[1]
+            loss, prior = _judge(looks, noise, binning, context)
+            found.append((loss, {"binning": binning, "prior": prior, **noise.as_parameters()}))
+        best = min(found, key=lambda one: one[0])
+        if noise.spectrum is not None:
+            # Structure that was taken for noise makes the filter timid: the looks tell whether it does better unaware.
+            white, binning = replace(noise, spectrum=None), best[1]["binning"]
+            loss, prior = _judge(looks, white, binning, context)
+            if loss < best[0]:
+                return {"binning": binning, "prior": prior, **white.as_parameters()}
+        return best[1]
 
 
 def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie) -> list[int]:
@@ -101,25 +164,24 @@ def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie) -> list[int]:
     return near or [1]
 
 
-def _judge(
-    looks: Sequence[Look], variance: float | None, binning: int, context: RunContext
-) -> tuple[float, list[float]]:
+def _judge(looks: Sequence[Look], noise: _Noise, binning: int, context: RunContext) -> tuple[float, list[float]]:
     """Return the mean loss at a binning, and the candidates' errors, each less the smallest: the prior."""
     made = []
+    spectrum = noise.spectrum_at(binning)
     total = torch.zeros(CANDIDATES)
     with torch.inference_mode():
         for look in looks:
             context.check()
             sums = _sums(look.given[0], binning)
-            noise = _noise(sums, variance, binning)
-            found, shares = candidates(sums, noise)
-            total += errors(found, noise, _sums(look.target[0], binning))
-            made.append((found, shares, noise))
+            variance = noise.of_sums(sums, binning)
+            found, shares = candidates(sums, variance, spectrum)
+            total += errors(found, variance, _sums(look.target[0], binning))
+            made.append((found, shares, variance))
         # Rounded, so that what is written into a plan is what is used.
         prior = [round(float(one), 6) for one in (total - total.min()) / len(looks)]
         losses = []
-        for look, (found, shares, noise) in zip(looks, made, strict=True):
-            clean = mix(found, shares, noise, torch.tensor(prior))
+        for look, (found, shares, variance) in zip(looks, made, strict=True):
+            clean = mix(found, shares, variance, torch.tensor(prior), spectrum)
             losses.append(look.loss(_full_size(clean, binning, look.given.shape)))
     return float(np.mean(losses)), prior
 
@@ -133,10 +195,3 @@ def _full_size(sums: Tensor, binning: int, shape: tuple[int, ...]) -> Frames:
 
 def _sums(frame: Frames, binning: int) -> Tensor:
     return bin_counts(torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32))[None, None], binning)
-
-
-def _noise(sums: Tensor, variance: float | None, binning: int) -> Tensor:
-    """Return the noise variance of sums: their local mean where it is Poisson's."""
-    if variance is not None:
-        return torch.full_like(sums, variance * binning**2)
-    return gaussian_blur(sums, torch.ones_like(sums[:1]), _LOCAL_SIGMA).clamp(min=_COUNT_FLOOR)
