@@ -6,6 +6,8 @@ counts and cameras); how often they err is measured on the benchmark by ``tests/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.measures.belonging import Belonging
 from core.measures.corrections import Removable, Share
 from core.measures.intensity import KEPT, Intensity
@@ -20,6 +22,8 @@ _SURE_PART = 0.4
 IDENTITY, _HARDLY = 0.6, 0.3
 # Weight of the frames beside over a frame's own, and how sure it must be (standard errors).
 NEIGHBOURS, _NEIGHBOURS_SURE = 0.1, 4.0
+# Slope below which contrast is exaggerated: a filter has 1 or more.
+_EXAGGERATED = 0.95
 # Standard errors that speak for averaging in place, and the least drift for which that matters, px a frame.
 IN_PLACE, LEAST_DRIFT = 3.0, 0.15
 # Standard errors, and share of the result's power, by which results stand still while the raw picture moves for sure.
@@ -59,6 +63,21 @@ def noise_flags(found: Removable) -> list[Flag]:
         )
         flags.append(Flag(code="over-smoothed", text=text, value=found.put_back.value, limit=OVER_SMOOTHED))
     return flags
+
+
+def exaggerated_flags(noise: Sequence[Flag], slope: float) -> list[Flag]:
+    """Exaggerated, in place of over-smoothed and over-fitted, where the result draws more than the movie shows.
+
+    Taking the excess away is the same correction as putting removed signal back, or as smoothing; `slope`
+    (`core.measures.belonging`) tells which it is.
+    """
+    if not slope < _EXAGGERATED or not {one.code for one in noise} & {"over-smoothed", "over-fitted"}:
+        return []
+    text = (
+        f"The movie holds only {_percent(slope)} of the contrast that the result draws: it was exaggerated (sharpened, "
+        "or multiplied)."
+    )
+    return [Flag(code="exaggerated", text=text, value=slope, limit=_EXAGGERATED)]
 
 
 def belonging_flags(found: Belonging) -> list[Flag]:

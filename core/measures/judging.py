@@ -140,6 +140,8 @@ class _Core:
         elif self.belongs.added or self.belongs.blobs:
             # Taking the result's additions away looks like putting back what was removed.
             noise = [one for one in noise if one.code != "over-smoothed"]
+        else:
+            noise = limits.exaggerated_flags(noise, self.belongs.slope) or noise
         time = limits.time_flags(self.response, self.drift) or limits.standing_flags(self.stands, self.drift)
         return wrong + noise + time
 

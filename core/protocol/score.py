@@ -35,9 +35,9 @@ class Measure(Record):
 class Flag(Record):
     """Something that is wrong with a result.
 
-    `code` is a stable word: ``identity``, ``over-fitted``, ``over-smoothed``, ``temporally-smeared``, ``intensity``,
-    ``units``, ``clipped``, ``structure-added``, ``mismatch``, ``repeated-frames``, ``not-finite``; `value` was measured
-    and `limit` is where good results end.
+    `code` is a stable word: ``identity``, ``over-fitted``, ``over-smoothed``, ``exaggerated``, ``temporally-smeared``,
+    ``intensity``, ``units``, ``clipped``, ``structure-added``, ``mismatch``, ``repeated-frames``, ``not-finite``;
+    `value` was measured and `limit` is where good results end.
     """
 
     code: str

@@ -42,6 +42,13 @@ def test_a_gaussian_too_wide_is_over_smoothed(dose: float) -> None:
     assert codes(one, one.blurred(1.6 * one.best_sigma)) == {"over-smoothed"}
 
 
+def test_exaggerated_contrast_is_not_called_smoothed(noisy: Scene) -> None:
+    around = gaussian_filter(noisy.clean, (0, 8, 8))
+    found = codes(noisy, noisy.clean + np.float32(0.4) * (noisy.clean - around))
+    # Where noise leaves few places to judge by, the strongest of them speaks for all.
+    assert found in ({"exaggerated"}, {"structure-added"})
+
+
 def test_a_gaussian_too_narrow_is_over_fitted(noisy: Scene) -> None:
     assert codes(noisy, noisy.blurred(0.5 * noisy.best_sigma)) == {"over-fitted"}
 
