@@ -16,6 +16,7 @@ from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, ring_correlation,
 from core.measures.residual import ResidualSpectrum
 from core.measures.snr import two_frame_snr
 from core.measures.umse import ErrorSums, hidden_power, signal_band, signal_peak, squared_errors
+from core.noise.poisson import check_counts
 from core.protocol.score import Measure
 
 Frames = npt.NDArray[np.float32]
@@ -99,7 +100,7 @@ def _error(looks: Looks) -> dict[str, Measure]:
         caveat = "The noise is correlated between pixels (the detector blurs it): see error_over_noise instead."
         return {"upsnr": Measure(value=None, caveat=caveat)}
     raw = np.concatenate([clip.raw for clip in looks.clips])
-    noise = float(looks.noise if looks.noise is not None else max(float(raw.mean()), 1e-9))
+    noise = _noise_of(looks, raw)
     variances = _variance(raw, noise)
     band = signal_band(raw, variances)
     sums, pixels = ErrorSums(0.0, 0.0, 0.0), 0
@@ -121,6 +122,13 @@ def _error(looks: Looks) -> dict[str, Measure]:
     if value is None:
         caveat += " The error is too small for these data: no number."
     return {"upsnr": Measure(value=value, low=low, high=high, unit="dB", caveat=caveat)}
+
+
+def _noise_of(looks: Looks, raw: Frames) -> float:
+    """Noise variance a px: that of counts is their mean; other data's is measured, and holds what moves or changes."""
+    if looks.noise is None or (looks.references is None and check_counts(raw).poisson):
+        return max(float(raw.mean()), 1e-9)
+    return looks.noise
 
 
 def _variance(raw: npt.NDArray[np.floating], noise: float) -> npt.NDArray[np.float64]:

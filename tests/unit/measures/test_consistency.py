@@ -7,11 +7,14 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from core.measures.aligned import overlapping
+from core.measures.clips import Clip
 from core.measures.css import css, mean_of_five
 from core.measures.fidelity import psnr_over_range, ssim_over_range
 from core.measures.frc import HONEST_THRESHOLD, RAW_THRESHOLD, expected_of_perfect, ring_correlation, share_of_perfect
 from core.measures.pgure import pgure
 from core.measures.snr import two_frame_snr
+from core.measures.umse import signal_band, signal_peak
+from core.measures.without_truth import Looks, look_measures
 
 
 def _scene(side: int = 96, seed: int = 0) -> np.ndarray:
@@ -145,3 +148,19 @@ def test_constant_image_is_worth_nothing_over_the_clean_range() -> None:
     assert psnr_over_range(clean, clean) == float("inf")
     with pytest.raises(ValueError, match="constant"):
         psnr_over_range(level, clean)
+
+
+def test_the_noise_of_counts_is_known_whatever_moves_between_the_frames() -> None:
+    rng = np.random.default_rng(3)
+    clean = np.repeat(_scene(128)[None], 6, axis=0)
+    raw = rng.poisson(clean).astype(np.float32)
+    result = gaussian_filter(raw, (0, 1.5, 1.5))
+    still = (np.zeros((6, 2)), True)
+    found = [
+        look_measures(Looks([Clip(raw, result, *still)], 1, noise, True), lambda: None)["upsnr"].value
+        for noise in (float(raw.mean()), 1.4 * float(raw.mean()))
+    ]
+    assert found[0] == found[1]
+    assert found[0] is not None
+    error = float(np.square(result - clean).mean())
+    assert found[0] == pytest.approx(10 * np.log10(signal_peak(raw, signal_band(raw, raw)) ** 2 / error), abs=0.6)
