@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.networks.lattice_filter import lattice_filter, lattice_filter_and_share
-from core.networks.lattice_mixture import CANDIDATES, candidates, errors, mixture
+from core.networks.lattice_mixture import CANDIDATES, candidates, errors, mixture, weigh
 
 FLAT = torch.zeros(CANDIDATES)
 
@@ -115,8 +115,8 @@ def coloured(size: int, seed: int) -> torch.Tensor:
 def test_a_flat_spectrum_is_white_noise():
     x = noisy(crystal(96), 7)
     variance = local_variance(x)
-    flat = mixture(x, variance, FLAT, lambda side: torch.ones(side, side // 2 + 1))
-    assert torch.allclose(flat, mixture(x, variance, FLAT), atol=1e-4)
+    flat, _ = candidates(x, variance, lambda side: torch.ones(side, side // 2 + 1))
+    assert torch.allclose(flat, candidates(x, variance)[0], atol=1e-4)
 
 
 def test_coloured_noise_is_emptied_only_by_who_is_told_its_spectrum():
@@ -134,6 +134,22 @@ def test_a_fine_lattice_where_a_damped_detector_hardly_has_noise_is_kept():
     told, untold = (lattice_filter_and_share(x, torch.ones_like(x), 64, one)[0] for one in (damped(64), None))
     kept = [float((one * lines).mean() / lines.square().mean()) for one in (told, untold)]
     assert kept[0] > 0.7 > 0.6 > kept[1]
+
+
+def test_in_coloured_noise_a_mixture_is_about_as_good_as_its_best_candidate():
+    """What a short window leaves of such noise is strong in few coefficients, and was taken for far less than it is."""
+    rows = torch.arange(128)[:, None] * torch.ones(128)
+    lines = (0.5 * torch.cos(2 * math.pi * rows * 0.37))[None, None]
+    noise = coloured(128, 2)
+    found, shares = candidates(lines + noise, torch.ones_like(noise), damped)
+    weights = weigh(found, shares, torch.ones_like(noise), FLAT)
+    left = [float(one.square().mean()) for one in (found - lines).unbind(1)]
+    mixed = float(((weights * found).sum(1, keepdim=True) - lines).square().mean())
+    assert left[8] > 8 * min(left)
+    assert mixed < 2 * min(left)
+    for k in range(8, 12):
+        covariance = float(((found[:, k : k + 1] - lines) * noise).mean())
+        assert float(shares[:, k].mean()) == pytest.approx(covariance, rel=0.4)
 
 
 def test_shares_of_gaussians_are_their_covariance_with_coloured_noise():
