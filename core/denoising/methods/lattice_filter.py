@@ -35,6 +35,11 @@ _LOCAL_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _LEAST_BINNED = 32
 _LEAST_VARIANCE = 1e-6
+# In deviations of a px; of more px than this they are no hits.
+_SPIKE = 8.0
+_MOST_SPIKES = 0.005
+_AROUND = 9
+_DAMPED = 0.5
 # Measured: windows and candidates of a binned px.
 _BYTES_PER_BINNED_PIXEL = 1500.0
 _BYTES_PER_PIXEL = 24.0
@@ -116,11 +121,11 @@ class LatticeFilterDenoiser:
     def run(self, electrons: Frames, parameters: Mapping[str, Any]) -> Frames:
         """Denoise frames (T, H, W) in electrons."""
         binning, noise = int(parameters["binning"]), _Noise.of(parameters)
-        prior = torch.tensor(parameters["prior"], dtype=torch.float32)
+        prior, spike = torch.tensor(parameters["prior"], dtype=torch.float32), parameters.get("spike")
         out = np.empty(electrons.shape, dtype=np.float32)
         with torch.inference_mode():
             for number, frame in enumerate(electrons):
-                sums = _sums(frame, binning)
+                sums = _sums(frame if spike is None else _without_spikes(frame, spike), binning)
                 clean = mixture(sums, noise.of_sums(sums, binning), prior, noise.spectrum_at(binning))
                 out[number] = _full_size(clean, binning, frame.shape)[0]
         return out
@@ -129,6 +134,7 @@ class LatticeFilterDenoiser:
         looks: list[Look] = []
         frames = []
         noise = _Noise(None, None)
+        spike = None
         for number, frame in enumerate(spread(movie.frames, _LOOKS)):
             context.check()
             electrons = middle(movie.block(frame, frame + 1).electrons, LOOK_SIDE)
@@ -136,31 +142,70 @@ class LatticeFilterDenoiser:
                 variance = noise_of(movie, electrons)
                 variance = None if variance is None else max(variance, _LEAST_VARIANCE)
                 noise = _Noise(variance, spectrum_of(movie, variance, context))
+                spike = _spike(electrons[0], noise)
+            electrons = electrons if spike is None else np.stack([_without_spikes(one, spike) for one in electrons])
             frames.append(electrons[0] if noise.spectrum is None else noise.spectrum.whiten(electrons[0]))
             looks += frame_looks(electrons, noise.variance, _SEED + number, noise.spectrum)
         found = []
-        for binning in _worth_trying(frames, movie):
+        for binning in _worth_trying(frames, movie, noise.spectrum is not None):
             loss, prior = _judge(looks, noise, binning, context)
-            found.append((loss, {"binning": binning, "prior": prior, **noise.as_parameters()}))
+            found.append((loss, {"binning": binning, "prior": prior, "spike": spike, **noise.as_parameters()}))
         best = min(found, key=lambda one: one[0])
         if noise.spectrum is not None:
             # Structure that was taken for noise makes the filter timid: the looks tell whether it does better unaware.
             white, binning = replace(noise, spectrum=None), best[1]["binning"]
             loss, prior = _judge(looks, white, binning, context)
             if loss < best[0]:
-                return {"binning": binning, "prior": prior, **white.as_parameters()}
+                return {"binning": binning, "prior": prior, "spike": spike, **white.as_parameters()}
         return best[1]
 
 
-def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie) -> list[int]:
-    """Return the binning that suits the lattice, and its neighbours."""
+def _spike(frame: Frames, noise: _Noise) -> float | None:
+    """Return by how many electrons a px exceeds its surroundings as no picture behind an MTF can; None without one.
+
+    A hit in a sensor was never blurred, and where an MTF has left hardly any noise at high frequencies it would be
+    kept as the sharpest structure of all.
+    """
+    spectrum = noise.spectrum
+    if spectrum is None:
+        return None
+    low, high = float(spectrum.power(0, 0)), max(float(spectrum.power(0.4, 0)), float(spectrum.power(0, 0.4)))
+    variance = max(float(frame.mean()), 0.0) if noise.variance is None else noise.variance
+    limit = round(_SPIKE * (variance * spectrum.level()) ** 0.5, 6)
+    if high > _DAMPED * low or limit <= 0:
+        return None
+    share = float(np.mean(frame - _surroundings(frame) > limit))
+    return limit if share <= _MOST_SPIKES else None
+
+
+def _surroundings(frame: Frames) -> Frames:
+    from scipy import ndimage
+
+    return np.asarray(ndimage.median_filter(frame, _AROUND, mode="reflect"))
+
+
+def _without_spikes(frame: Frames, limit: float) -> Frames:
+    """Return a frame (H, W) whose spikes, and the px beside them, have the median around them."""
+    from scipy import ndimage
+
+    around = _surroundings(frame)
+    spikes = ndimage.binary_dilation(frame - around > limit, iterations=2)
+    return np.where(spikes, around, frame)
+
+
+def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie, coarser: bool) -> list[int]:
+    """Return the binning that suits the lattice, its neighbours, and if need be all that are coarser.
+
+    Whether coloured noise hides a lattice or feigns one is told by the looks alone, and coarse sums are quick.
+    """
     size = None
     if movie.meta.pixel_size is not None and movie.meta.pixel_unit == "nm":
         size = float(np.mean(movie.meta.pixel_size))
     with torch.inference_mode():
         suits = choose_binning(torch.from_numpy(np.stack(frames)).clamp(min=0), size)
     side = min(frames[0].shape)
-    near = [one for one in BINNINGS if suits / 2 <= one <= 2 * suits and side // one >= _LEAST_BINNED]
+    most = max(BINNINGS) if coarser else 2 * suits
+    near = [one for one in BINNINGS if suits / 2 <= one <= most and side // one >= _LEAST_BINNED]
     return near or [1]
 
 

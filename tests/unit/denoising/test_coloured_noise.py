@@ -90,3 +90,25 @@ def test_without_a_spectrum_looks_are_as_they_were():
         white = make(noisy, None, 8)
         assert all(np.array_equal(a.given, b.given) for a, b in zip(white, make(noisy, None, 8, None), strict=True))
         assert not np.array_equal(white[0].given, make(noisy, None, 8, CAMERA)[0].given)
+
+
+def test_hits_behind_an_mtf_are_not_taken_for_the_sharpest_structure():
+    truth = lattice(96, 96, DOSE, 16.0)[None]
+    noisy = seen(truth, 9)
+    struck = noisy.copy()
+    struck[0, 40:42, 50:52] += 150
+    method = LatticeFilterDenoiser()
+    state = method.prepare(ArrayMovie(struck), QuietContext())
+    assert state.parameters["spike"] is not None
+    clean, marred = (method.run(one, state.parameters) for one in (noisy, struck))
+    assert float(np.abs(marred - clean).max()) < 0.5
+    spared = {**state.parameters, "spike": None, "prior": [0.0] * 12}
+    assert float(np.abs(method.run(struck, spared) - clean).max()) > 5
+
+
+def test_bright_columns_of_a_scan_are_no_hits():
+    columns = np.zeros((1, 96, 96), dtype=np.float32)
+    columns[:, 8::12, 8::12] = 100
+    scan = NoiseSpectrum(0.8, 0.6, 1e3, 0.2, 2.0)
+    state = LatticeFilterDenoiser().prepare(ArrayMovie(seen(DOSE + columns, 10, scan)), QuietContext())
+    assert state.parameters["spike"] is None
