@@ -11,7 +11,16 @@ from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Geometry, Needs, State
 from core.denoising.devices import Device
 from core.denoising.methods.torch_runner import TorchRunner
-from core.denoising.tuning import LOOK_SIDE, Look, folded_looks, middle, neighbour_looks, noise_of, spread
+from core.denoising.tuning import (
+    LOOK_SIDE,
+    Look,
+    folded_looks,
+    middle,
+    neighbour_looks,
+    noise_of,
+    spectrum_of,
+    spread,
+)
 from core.networks.binning_choice import BINNINGS
 from core.networks.lattice_corrected import LatticeCorrectedNet
 
@@ -73,10 +82,14 @@ class LatticeDenoiser:
 
     def _choose(self, movie: ElectronMovie, context: RunContext) -> int:
         looks = list(neighbour_looks(movie, context))
+        spectrum = None
         for number, frame in enumerate(spread(movie.frames, 0 if looks else _LOOKS)):
             context.check()
             electrons = middle(movie.block(frame, frame + 1).electrons, LOOK_SIDE)
-            looks += folded_looks(electrons, noise_of(movie, electrons), _SEED + number, _FOLDS)
+            variance = noise_of(movie, electrons)
+            if number == 0:
+                spectrum = spectrum_of(movie, variance, context)
+            looks += folded_looks(electrons, variance, _SEED + number, _FOLDS, spectrum)
         # All folds of the coarse, quick ones; of the fine ones the first of each frame suffice.
         looks.sort(key=lambda look: look.fold)
         side = min(movie.height, movie.width, LOOK_SIDE)
