@@ -25,6 +25,7 @@ from core.jobs.score_files import (
 from core.measures.alignment import shifts_of
 from core.measures.clips import Clip
 from core.measures.columns_kept import column_measures
+from core.measures.intensity import match
 from core.measures.judging import Judgement, Known, judge
 from core.measures.with_truth import truth_measures
 from core.movies import Movie, open_movie
@@ -60,7 +61,7 @@ def run(request: ScoreRequest, context: RunContext) -> ScoreResult:
         rescaled = (_eight_bits(result) and not _eight_bits(raw)) or reading.normalised
         known = Known(reading.gain_known, reading.references, reading.reference_excess, rescaled)
         judgement = judge(clips, known, context.check)
-        judgement.measures |= column_measures(clips, _pixel_nm(raw), context.check)
+        judgement.measures |= column_measures(match(clips, rescaled)[0], _pixel_nm(raw), context.check)
         if reading.truths:
             judgement.measures |= truth_measures(clips, reading.truths)
     flags = list(judgement.flags)

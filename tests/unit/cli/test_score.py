@@ -63,10 +63,12 @@ def test_what_became_of_the_columns_is_told_where_the_raw_frames_show_them(
     y, x = np.mgrid[:72, :72]
     lattice = 4 + 12 * (np.cos(2 * np.pi * x / 12) * np.cos(2 * np.pi * y / 12) + 1)
     noisy = np.random.default_rng(0).poisson(np.repeat(lattice[None], 16, axis=0))
-    for name, frames in (("raw", noisy.astype(np.uint16)), ("clean", np.repeat(lattice[None], 16, axis=0))):
+    clean = np.repeat(lattice[None], 16, axis=0).astype(np.float32)
+    movies = {"raw": noisy.astype(np.uint16), "clean": clean, "other_units": clean / 90 - 3}
+    for name, frames in movies.items():
         tifffile.imwrite(
             tmp_path / f"{name}.tif",
-            frames if name == "raw" else frames.astype(np.float32),
+            frames,
             imagej=True,
             resolution=(50, 50),
             metadata={"axes": "TYX", "unit": "nm"},
@@ -76,3 +78,5 @@ def test_what_became_of_the_columns_is_told_where_the_raw_frames_show_them(
     assert measures["columns_moved"]["unit"] == "pm"
     assert measures["columns_moved"]["value"] < 10
     assert measures["count_fit"]["value"] < 0.02
+    other = quietbeam("score", tmp_path / "raw.tif", tmp_path / "other_units.tif", "--json").json["measures"]
+    assert other["columns_contrast"]["value"] == pytest.approx(0, abs=10)
