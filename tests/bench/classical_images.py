@@ -11,9 +11,6 @@ manual. With --quick a part of one development image.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from core.denoising.arrays import ArrayMovie, denoise_array
@@ -22,6 +19,7 @@ from core.denoising.devices import pick_device
 from core.denoising.methods.registry import find_method
 from core.denoising.tuning import middle
 from core.models import ModelStore
+from core.scoring.recorded import as_seen
 from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SIDES, benchmark_item, development_item
 from core.simulation.item import Item
 from tests.bench.benchmark_rows import (
@@ -35,7 +33,6 @@ from tests.bench.benchmark_rows import (
     row_of,
     timed,
 )
-from tests.bench.flags import cleaned
 from tests.bench.report import arguments, report
 
 FRAME_BY_FRAME = ("gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter", "lattice-general")
@@ -74,8 +71,7 @@ def main() -> None:
         if not missing:
             continue
         item = draw(seed, "image")
-        with tempfile.TemporaryDirectory() as folder:
-            noisy = middle(cleaned(item, Path(folder)), side)
+        noisy = middle(as_seen(item), side)
         clean = middle(item.clean, side)
         for method in missing:
             rows.add(measured(item, method, noisy, clean))

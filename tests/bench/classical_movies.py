@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from core.denoising.devices import pick_device
 from core.denoising.methods.aligned import aligned_mean
 from core.denoising.methods.registry import find_method
 from core.models import ModelStore
+from core.scoring.recorded import as_seen
 from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, MOTION, SIDES, benchmark_item, development_item
 from core.simulation.item import Item
 from tests.bench.benchmark_rows import (
@@ -45,7 +45,6 @@ from tests.bench.benchmark_rows import (
     row_of,
     timed,
 )
-from tests.bench.flags import cleaned
 from tests.bench.report import arguments, report
 from tests.bench.score_clean_images import clean_image, quick_image
 
@@ -182,8 +181,7 @@ def on_benchmark(asked: argparse.Namespace) -> None:
         if not missing:
             continue
         item = development_item(seed, "movie") if seed >= FIRST_DEVELOPMENT_SEED else benchmark_item(seed, "movie")
-        with tempfile.TemporaryDirectory() as folder:
-            noisy = cleaned(item, Path(folder))
+        noisy = as_seen(item)
         for method in missing:
             rows.add(measured(item, method, noisy, judged, asked.pictures))
     if asked.table:

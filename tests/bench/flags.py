@@ -23,7 +23,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -40,13 +38,11 @@ from core.denoising.arrays import denoise_array
 from core.denoising.devices import pick_device
 from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.registry import find_method
-from core.denoising.source import RequestMovie, select
 from core.measures.alignment import shifts_of
 from core.measures.clips import Clip
 from core.measures.judging import flag
 from core.models import ModelStore
-from core.movies import open_movie
-from core.protocol.denoise import FrameRange, IntensityScale
+from core.scoring.recorded import as_seen
 from core.simulation.benchmark import benchmark_item, development_item
 from core.simulation.item import Item
 from tests.bench.report import arguments, report
@@ -137,18 +133,6 @@ def improvable(result: Frames, raw: Frames, clean: Frames) -> float:
     return 1 - min(after) / before
 
 
-def cleaned(item: Item, folder: Path) -> Frames:
-    """The noisy frames as denoisers and scores see them: in electrons, hot pixels and hits replaced."""
-    path = folder / f"{item.name}.tif"
-    tifffile.imwrite(path, item.noisy, photometric="minisblack")
-    with open_movie(str(path)) as movie:
-        scale = IntensityScale(gain=item.gain, offset=item.offset, source="typed")
-        frames = RequestMovie(movie, select(movie.meta, FrameRange(), 1), scale)
-        out = np.stack([frames.read(number).electrons for number in range(frames.frames)])
-    path.unlink()
-    return out
-
-
 def drifting(item: Item) -> tuple[Frames, Frames, NDArray[np.float64]]:
     """Noisy and clean frames of a picture that moves by half a px a frame, and that step (rows, columns)."""
     scene = item.clean[0].astype(np.float64)
@@ -225,8 +209,7 @@ def rows_of(seed: int, names: Sequence[str], development: bool, frames: int, net
     """All results of one item, judged."""
     item = development_item(seed, "movie") if development else benchmark_item(seed, "movie")
     item = replace(item, noisy=item.noisy[:frames], clean=item.clean[:frames], shifts=item.shifts[:frames])
-    with tempfile.TemporaryDirectory() as folder:
-        raw = cleaned(item, Path(folder))
+    raw = as_seen(item)
     return rows_of_item(item, raw, names, network)
 
 
