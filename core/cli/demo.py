@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from core.cli.denoise import chosen_model, compute, print_result
+from core.cli.denoise import compute, model_for, print_result
 from core.cli.info import pixel_size
 from core.cli.reporting import errors_told, stdout
 from core.jobs.errors import job_error
@@ -54,7 +54,12 @@ def _one(out: Console, sample: Path, folder: Path, store: ModelStore, device: De
     size = f"{meta.frames} frames of {meta.width} x {meta.height} px, {meta.dtype}"
     out.print(f"{'':<12}{size}, pixel size {pixel_size(meta)}")
     request = DenoiseRequest(
-        source=str(sample), output=str(result_path), model=chosen_model(), device=device, overwrite=True, resume=False
+        source=str(sample),
+        output=str(result_path),
+        model=model_for(sample),
+        device=device,
+        overwrite=True,
+        resume=False,
     )
     print_result(out, compute(request, store))
     from core.cli.before_after import write_before_after

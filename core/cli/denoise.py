@@ -21,6 +21,8 @@ from core.movies.writers import result_format
 from core.protocol.base import ErrorInfo
 from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DenoiseRequest, DenoiseResult, DeviceChoice, FrameRange, Quality
+from core.protocol.entered import Entered
+from core.protocol.model_fit import electrons_of
 
 if TYPE_CHECKING:
     from core.cli.listening import Listener
@@ -83,11 +85,12 @@ def _request(options: DenoiseOptions) -> DenoiseRequest:
     region = parse_region(options.region) if options.region is not None else None
     if options.gain is not None and options.gain <= 0:
         raise job_error("bad-request", "The gain must be larger than 0.", None, "Write stored units an electron.")
+    entered = entered_from(options.settings)
     return DenoiseRequest(
         source=str(options.file),
         dataset=options.dataset,
         output=str(_output(options)),
-        model=options.model or chosen_model(),
+        model=options.model or model_for(options.file, options.dataset, entered, frames),
         device=options.device,
         frames=frames,
         region=region,
@@ -95,7 +98,7 @@ def _request(options: DenoiseOptions) -> DenoiseRequest:
         counts_per_electron=options.gain,
         black_level=options.black_level,
         dtype=options.dtype,
-        entered=entered_from(options.settings),
+        entered=entered,
         clean_up=options.clean_up,
         overwrite=options.overwrite,
         resume=options.resume,
@@ -120,9 +123,23 @@ def _output(options: DenoiseOptions) -> Path:
     return options.output
 
 
-def chosen_model() -> str:
-    """Name of the model to use unless told otherwise; raises JobError without any."""
-    name = ModelStore.default().default_model()
+def model_for(
+    file: Path, dataset: str | None = None, entered: Entered | None = None, frames: FrameRange | None = None
+) -> str:
+    """Name of the model that suits a movie (these frames of it) best.
+
+    Raises
+    ------
+    MovieError
+        It can't be opened.
+    JobError
+        No model is installed.
+    """
+    with open_movie(file, dataset) as movie:
+        meta = movie.meta if entered is None else entered.applied_to(movie.meta)
+    if frames is not None and frames.stop is not None:
+        meta = meta.model_copy(update={"frames": min(frames.stop, meta.frames) - frames.start})
+    name = ModelStore.default().suggested(meta, electrons_of(meta))
     if name is None:
         raise job_error("no-model", "No model is installed.", None, "Install Quietbeam again, or train one.")
     return name

@@ -37,7 +37,7 @@ def show_models(as_json: bool) -> None:
         return
     out = stdout()
     for model in models:
-        mark = " (used unless told otherwise)" if model.card.name == default else ""
+        mark = " (used where no other suits a movie better)" if model.card.name == default else ""
         _print_card(model.card, mark, str(model.folder))
     if not models:
         out.print("No model is installed.")

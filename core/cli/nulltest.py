@@ -38,12 +38,13 @@ class NullTestOptions:
 def run_nulltest(options: NullTestOptions) -> None:
     """Test a method on a movie and say what was found; JSON is a `NullTestResult`."""
     with errors_told(options.json):
-        from core.cli.denoise import chosen_model
+        from core.cli.denoise import model_for
 
+        entered = entered_from(options.settings)
         request = NullTestRequest(
             source=str(options.file),
             dataset=options.dataset,
-            model=options.model or chosen_model(),
+            model=options.model or model_for(options.file, options.dataset, entered),
             device=options.device,
             frames=None if options.frames is None else parse_frames(options.frames),
             region=None if options.region is None else parse_region(options.region),
@@ -53,7 +54,7 @@ def run_nulltest(options: NullTestOptions) -> None:
             seed=options.seed,
             counts_per_electron=options.gain,
             black_level=options.black_level,
-            entered=entered_from(options.settings),
+            entered=entered,
         )
         result = _tested(request, options.json)
     if options.json:

@@ -16,6 +16,8 @@ from core.models import ModelStore
 from core.movies import Movie
 from core.movies.writers.provenance import DENOISED, lineage, provenance_in
 from core.protocol.denoise import DenoiseRequest, Notice, Plan
+from core.protocol.model_card import ModelCard
+from core.protocol.model_fit import judge_fit
 from core.protocol.movie import MovieMeta
 
 
@@ -40,6 +42,7 @@ def begin(request: DenoiseRequest, movie: Movie, store: ModelStore, frames: Fram
         given = listed.plan
     tell_selection(selection, movie.meta, told)
     one, prepared = make_ready(request, movie, selection, method, given, told)
+    tell_fit(one, method.card, told)
     run = Run(request, one, prepared, frames, told)
     if listed is not None:
         run.done.update(listed.done)
@@ -106,6 +109,19 @@ def tell_selection(selection: Selection, meta: MovieMeta, told: Told) -> None:
         reason = next((segment.reason for segment in meta.segments if segment.reason), "gaps in time")
         text = f"The movie is parted into {len(selection.segments)} stretches ({reason}); no sum crosses a border."
         told.tell(Notice(level="info", code="segments", text=text))
+
+
+def tell_fit(movie: RequestMovie, card: ModelCard, told: Told) -> None:
+    """Tell what the model was not made for, by the frames as it sees them; the dose only where the gain is known."""
+    if not card.modality:
+        return
+    electrons = None
+    if movie.scale.source in ("tag", "typed"):
+        electrons = movie.read(movie.frames // 2).dose
+    fit = judge_fit(card, movie.meta.model_copy(update={"frames": movie.frames}), electrons)
+    if not fit.fits:
+        text = f"{card.title}: {' '.join(one.text for one in fit.misfits)}"
+        told.tell(Notice(level="info", code="model-fit", text=text))
 
 
 def _unfinished(

@@ -13,6 +13,11 @@ import platformdirs
 from core.models.errors import ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, read_model
 from core.protocol.base import ErrorInfo
+from core.protocol.model_fit import best_model
+from core.protocol.movie import MovieMeta
+
+# Trained for all kinds of images: what a movie gets of which nothing is known.
+GENERAL = "lattice-general"
 
 
 def built_in_folder() -> Path:
@@ -52,9 +57,18 @@ class ModelStore:
         return tuple(_read(self)[1])
 
     def default_model(self) -> str | None:
-        """Name of the model to use unless told otherwise: the first built-in one, else the first; None without any."""
+        """Name of the model to use where nothing is known of a movie; None without any.
+
+        It is the built-in general one; should that be gone, the first built-in one, else the first.
+        """
         models = self.list()
-        return models[0].card.name if models else None
+        general = [model for model in models if model.built_in and model.card.name == GENERAL]
+        chosen = general or models
+        return chosen[0].card.name if chosen else None
+
+    def suggested(self, meta: MovieMeta, electrons: float | None = None) -> str | None:
+        """Name of the model that suits a movie best (`core.protocol.model_fit.best_model`); None without any."""
+        return best_model([model.card for model in self.list()], meta, self.default_model(), electrons)
 
     def get(self, name: str, version: str | None = None) -> InstalledModel:
         """Return the newest version of a model, or the version named.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from core.protocol.base import Record
 
 # Counts up when an older program could no longer make sense of a card.
@@ -38,6 +40,8 @@ class ModelCard(Record):
         The range of pixel sizes that it was trained for; None where it adapts by binning.
     dose_range_e_px : tuple of float
         Electrons a pixel, lowest and highest.
+    frames : int
+        How many neighbouring frames it looks at for one; 1: each alone.
     scores : dict
         Measure by name; each is a measured number.
     weights_sha256 : str
@@ -53,6 +57,7 @@ class ModelCard(Record):
     modality: tuple[str, ...]
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
+    frames: int = Field(default=1, ge=1)
     training: TrainingRecord
     scores: dict[str, float] = {}
     licence: str

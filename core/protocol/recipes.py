@@ -179,6 +179,7 @@ class CardRecipe(Record):
     modality: tuple[str, ...]
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
+    frames: int = Field(default=1, ge=1)
     caveats: tuple[str, ...] = ()
 
 

@@ -29,6 +29,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
         modality=recipe.card.modality,
         pixel_size_nm=recipe.card.pixel_size_nm,
         dose_range_e_px=recipe.card.dose_range_e_px,
+        frames=recipe.card.frames,
         training=TrainingRecord(
             recipe=recipe.name,
             data=data_words(recipe),

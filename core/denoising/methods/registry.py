@@ -19,6 +19,7 @@ from core.denoising.methods.network import NetworkDenoiser
 from core.models import InstalledModel, ModelError, ModelStore
 from core.networks import registry
 from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.protocol.model_card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Method:
         In bfloat16 its input is lowered too, so counts must be whole numbers that bfloat16 holds (up to 256).
     make : callable
         Makes the denoiser for a device and a precision.
+    card : ModelCard
+        What it says of itself; a filter claims nothing.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Method:
     on_torch: bool
     whole_network_lowered: bool
     make: Callable[[Device, str], Denoiser]
+    card: ModelCard
 
 
 def find_method(name: str, store: ModelStore, version: str | None = None) -> Method:
@@ -57,7 +61,7 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
     """
     if name in CLASSICAL:
         filter_ = CLASSICAL[name]
-        return Method(name, filter_.version, "", False, False, lambda device, precision: filter_.make())
+        return Method(name, filter_.version, "", False, False, lambda device, precision: filter_.make(), filter_.card)
     try:
         model = store.get(name) if version is None else store.get(name, version)
     except ModelError as error:
@@ -82,6 +86,7 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
         True,
         not lattice,
         lambda device, precision: _make(model, device, precision),
+        card,
     )
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
+from core.cli import denoise as denoise_command
 from core.cli.listening import Listener
 from core.cli.parsing import parse_frames, parse_region
 from core.jobs.errors import JobError
+from core.models import ModelStore
 from core.protocol.denoise import DenoiseResult, FrameRange, Region
+from core.protocol.entered import Entered
 from tests.unit.cli.conftest import Quietbeam
+from tests.unit.denoising.helpers import tiny_unet
+from tests.unit.models.test_store import make_model
 
 GAUSSIAN = ("--model", "gaussian", "--device", "cpu")
 
@@ -175,3 +182,58 @@ def test_mistake_of_ours_is_exit_code_1_with_its_traceback_in_the_log(
     assert said.code == 1
     assert said.json["error"]["code"] == "internal"
     assert "made up" in caplog.text
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """Cards alone: one for TEM, one for STEM, and the general one."""
+    for name, modality in (("hrtem-a", ["HRTEM"]), ("lattice-general", ["HRTEM", "STEM", "SEM"]), ("stem-a", ["STEM"])):
+        make_model(tmp_path / "models" / name, name=name, modality=modality)
+    store = ModelStore((tmp_path / "models",), ())
+    monkeypatch.setattr("core.models.ModelStore.default", classmethod(lambda _cls: store))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("known", "model"),
+    [
+        ({"scanned": False, "voltage_kv": 300.0}, "hrtem-a"),
+        ({"scanned": True, "voltage_kv": 300.0}, "stem-a"),
+        ({"scanned": True, "voltage_kv": 5.0}, "lattice-general"),
+        ({}, "lattice-general"),
+    ],
+)
+def test_model_is_the_one_that_suits_the_movie(
+    movie: Path, zoo: ModelStore, monkeypatch: pytest.MonkeyPatch, known: dict[str, Any], model: str
+) -> None:
+    opened = denoise_command.open_movie(movie)
+    meta = opened.meta.model_copy(update=known)
+    opened.close()
+    monkeypatch.setattr(denoise_command, "open_movie", lambda *_: nullcontext(SimpleNamespace(meta=meta)))
+    assert denoise_command.model_for(movie) == model
+
+
+def test_typed_calibration_and_the_frames_chosen_count_for_the_choice_of_a_model(
+    tmp_path: Path, movie: Path, zoo: ModelStore
+) -> None:
+    make_model(tmp_path / "models" / "sem-movie", name="sem-movie", modality=["SEM"], frames=5)
+    typed = Entered(voltage_kv=5.0)
+    assert denoise_command.model_for(movie, None, typed) == "sem-movie"
+    assert denoise_command.model_for(movie, None, typed, FrameRange(start=0, stop=3)) == "lattice-general"
+
+
+def test_movie_for_which_a_model_was_not_made_is_denoised_all_the_same_and_it_is_said(
+    quietbeam: Quietbeam, movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tiny_unet(tmp_path / "models")
+    monkeypatch.setattr("core.models.ModelStore.default", classmethod(lambda _cls: store))
+    given = ("--model", "tiny", "--device", "cpu", "--gain", "0.01", "--black-level", "0", "--set", "voltage=5")
+    said = quietbeam("denoise", movie, *given, "--json")
+    assert said.code == 0, said.err
+    (notice,) = [one for one in said.json["notices"] if one["code"] == "model-fit"]
+    assert notice["level"] == "info"
+    assert "This is a SEM movie; the model was made for HRTEM." in notice["text"]
+    assert "electrons a px and frame; the model was" in notice["text"]
+    assert "trained for 0.1 to 100" in notice["text"]
+    again = quietbeam("denoise", movie, *given[:-4], "--overwrite", "--gain", "1", "--json")
+    assert not [one for one in again.json["notices"] if one["code"] == "model-fit"]

@@ -37,7 +37,7 @@ def test_models_are_listed_with_what_they_are_for_and_damaged_ones_are_told(
     (make_model(own_models / "bad") / "card.json").write_text("{", encoding="utf-8")
     said = quietbeam("models", "list")
     assert said.code == 0
-    assert "good 1.0 (used unless told otherwise)" in said.out
+    assert "good 1.0 (used where no other suits a movie better)" in said.out
     assert "psnr_db 39.5" in said.out
     assert "Only made up." in said.out
     assert "damaged" in said.err
@@ -132,7 +132,7 @@ def demo_by_filter(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         started.append(command)
         return subprocess.CompletedProcess(command, 134)
 
-    monkeypatch.setattr("core.cli.demo.chosen_model", lambda: "gaussian")
+    monkeypatch.setattr("core.cli.demo.model_for", lambda _sample: "gaussian")
     monkeypatch.setattr("core.cli.demo.subprocess.run", run)
     monkeypatch.setenv("DISPLAY", ":99")
     return started

@@ -53,6 +53,13 @@ def test_installed_model_is_listed_and_its_weights_load(store: ModelStore) -> No
     assert weights["a"].dtype == np.float16
 
 
+def test_the_general_model_is_the_default_whatever_else_comes_with_the_program(store: ModelStore) -> None:
+    for name in ("hrtem-low-dose", "lattice-general", "stem"):
+        make_model(store.built_in[0] / name, name=name)
+    make_model(store.own[0] / "mine", name="lattice-general", version="9")
+    assert store.default_model() == "lattice-general"
+
+
 def test_built_in_model_is_the_default_even_if_an_own_one_comes_earlier_by_name(store: ModelStore) -> None:
     make_model(store.own[0] / "a", name="a")
     make_model(store.built_in[0] / "z", name="z")
