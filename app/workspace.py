@@ -92,6 +92,7 @@ class Workspace(QObject):
         panel.estimate_wanted.connect(self.estimates.ask)
         panel.place_changed.connect(self._on_place_changed)
         panel.models.model_chosen.connect(self._on_model_chosen)
+        panel.models.model_suggested.connect(self._on_model_suggested)
         self.estimates.answered.connect(panel.show_estimate)
         self.estimates.failed.connect(panel.show_estimate_failed)
         self.drafts.arrived.connect(self._on_draft)
@@ -180,6 +181,7 @@ class Workspace(QObject):
                     self._on_view_changed()
                 self._show_denoised(entry, self._selected_result(entry))
                 self._panel.set_movie(entry, self._taken())
+            self._panel.show_fit(entry)
             self.shown_changed.emit(entry)
 
     def _selected_result(self, entry: MovieEntry) -> ResultEntry | None:
@@ -276,6 +278,9 @@ class Workspace(QObject):
 
     def _on_model_chosen(self, name: str) -> None:
         self._settings.change(model=name)
+        self._on_model_suggested(name)
+
+    def _on_model_suggested(self, _name: str) -> None:
         self._viewer.set_draft(None)
         if self._draft_follows:
             self._draft_later.start(DRAFT_DELAY_MS)

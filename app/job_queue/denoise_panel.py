@@ -28,6 +28,7 @@ from app.theme.colours import button_ground
 from app.words import bytes_text, duration_text, frames_text
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import DenoiseRequest, DeviceChoice, EstimateResult, FrameRange, Region
+from core.protocol.model_fit import electrons_of
 from core.protocol.movie import MovieMeta
 
 ESTIMATE_DELAY_MS = 400
@@ -60,6 +61,7 @@ class DenoisePanel(QWidget):
         self._make_button()
         self._arrange()
         self.models.model_chosen.connect(self._on_changed)
+        self.models.model_suggested.connect(self._on_changed)
         self.models.models_listed.connect(self._on_changed)
         self.set_movie(None)
 
@@ -219,7 +221,15 @@ class DenoisePanel(QWidget):
             self.whole.setChecked(True)
         self.where.set_movie(movie, set() if taken is None else taken, anew=changed)
         self.clean_up.show_movie(movie)
+        self.show_fit(movie)
         self._on_changed()
+
+    def show_fit(self, movie: MovieEntry | None) -> None:
+        """Offer the model that suits what is known of the movie by now."""
+        meta = movie.meta if movie is not None and movie.problem is None else None
+        electrons = electrons_of(meta, movie.mean_value) if movie is not None and meta is not None else None
+        self.models.set_movie(movie.key if movie is not None else None, meta, electrons)
+        self.models.set_part(self.frames_wanted(), self.sum.value())
 
     def set_visible_region(self, region: Region | None) -> None:
         """What part of the frame the viewer shows now."""
@@ -314,6 +324,7 @@ class DenoisePanel(QWidget):
         self.first.setEnabled(some)
         self.last.setEnabled(some)
         region = self._visible if self.visible.isChecked() else None
+        self.models.set_part(self.frames_wanted(), self.sum.value())
         self.region_text.setVisible(region is not None)
         if region is not None:
             self.region_text.setText(

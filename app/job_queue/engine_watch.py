@@ -45,7 +45,7 @@ class EngineWatch(QObject):
         if isinstance(event, ModelsListed):
             chosen = self._settings.now.model
             names = {card.name for card in event.models}
-            self._models.set_models(event.models, chosen if chosen in names else event.default)
+            self._models.set_models(event.models, chosen if chosen in names else None, event.default)
             self.models_listed.emit()
             if not event.models:
                 self._models.say_missing(self.tr("No model is installed."))

@@ -35,6 +35,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         (_tr("For"), ", ".join(card.modality)),
         (_tr("Electrons a pixel"), f"{low:.3g} to {high:.3g}"),
         (_tr("Pixel size"), pixels),
+        (_tr("Frames at a time"), f"{card.frames}"),
         (_tr("Trained on"), training.data),
         (_tr("Trained for"), made),
         (_tr("Version"), f"{card.name} {card.version}, {card.created}"),

@@ -55,7 +55,8 @@ def _print_card(card: ModelCard, mark: str, folder: str) -> None:
     pixels = "any" if card.pixel_size_nm is None else "{:g} to {:g} nm".format(*card.pixel_size_nm)
     modality = ", ".join(card.modality)
     out.print(printable(f"  {card.title}"))
-    out.print(printable(f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"))
+    said = f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"
+    out.print(printable(said + (f"; {card.frames} frames at a time" if card.frames > 1 else "")))
     if card.scores:
         out.print(printable("  " + ", ".join(f"{name} {value:g}" for name, value in card.scores.items())))
     for caveat in card.caveats:

@@ -100,7 +100,7 @@ def judge_fit(card: ModelCard, meta: MovieMeta, electrons: float | None = None) 
     kinds = kinds_of(meta)
     size = _pixel_nm(meta)
     found = (
-        _wrong_modality(card, kinds),
+        _wrong_modality(card, kinds, "image" if meta.frames == 1 else "movie"),
         _wrong_pixel_size(card, size),
         _wrong_dose(card, electrons),
         _wrong_frames(card, meta),
@@ -143,14 +143,14 @@ def _families(card: ModelCard) -> frozenset[Kind]:
     return known if len(words) == sum(word is not None for word in words) else known | IMAGES
 
 
-def _wrong_modality(card: ModelCard, kinds: frozenset[Kind]) -> Misfit | None:
+def _wrong_modality(card: ModelCard, kinds: frozenset[Kind], what: str) -> Misfit | None:
     if kinds & _families(card):
         return None
     made_for = " / ".join(card.modality)
     if kinds == {"diffraction"}:
         text = f"This is a diffraction pattern; the model was made for images ({made_for})."
     else:
-        text = f"This is a {' or '.join(sorted(kinds))} movie; the model was made for {made_for}."
+        text = f"This is a {' or '.join(sorted(kinds))} {what}; the model was made for {made_for}."
     return Misfit(code="modality", text=text)
 
 
@@ -189,7 +189,7 @@ def _reason(
         facts.append(f"{size:.3g} nm/px")
     if electrons is not None:
         facts.append(f"{electrons:.3g} electrons a px")
-    return f"Made for movies like this one ({', '.join(facts)})."
+    return f"Made for {'images' if meta.frames == 1 else 'movies'} like this one ({', '.join(facts)})."
 
 
 def _inside(value: float, limits: tuple[float, float]) -> bool:

@@ -48,6 +48,8 @@ STATES = (
     "defects",
     "models",
     "bad_model",
+    "fits",
+    "misfit",
 )
 SIZES = {
     "small": (1280, 800, 1.0),

@@ -340,6 +340,33 @@ def tell_models(window: MainWindow, parts: Parts, wait: Wait) -> None:
     wait()
 
 
+def _zoo(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    """A movie whose file says that a camera took it, and models for one kind of images each."""
+    camera = card("hrtem-low-dose", "HRTEM at low dose", ("Trained on simulated images alone.",))
+    scanned = card("stem", "STEM: dark and bright field", ("Trained on simulated images alone.",))
+    parts.engine.cards = (
+        camera.model_copy(update={"modality": ("HRTEM",), "pixel_size_nm": (0.008, 0.05)}),
+        *CARDS,
+        scanned.model_copy(update={"modality": ("HAADF", "ABF"), "pixel_size_nm": (0.006, 0.015)}),
+    )
+    parts.engine.list_models()
+    parts.reader.metas[MOVIE] = meta(MOVIE, scanned=False, voltage_kv=300.0)
+    wait()
+    window.open_paths([MOVIE])
+    wait()
+
+
+def tell_fits(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _zoo(window, parts, wait)
+
+
+def tell_misfit(window: MainWindow, parts: Parts, wait: Wait) -> None:
+    _zoo(window, parts, wait)
+    combo = window.panel.models.combo
+    combo.setCurrentIndex(combo.findData("stem"))
+    wait()
+
+
 def tell_bad_model(window: MainWindow, parts: Parts, wait: Wait) -> None:
     tell_models(window, parts, wait)
     window.open_paths(["/data/downloads/hrtem-low-dose.qbmodel"])

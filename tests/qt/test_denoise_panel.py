@@ -9,7 +9,9 @@ from pytestqt.qtbot import QtBot
 from app.job_queue.output_name import default_output
 from core.protocol.base import ErrorInfo
 from core.protocol.denoise import EstimateRequest, FrameRange
+from core.protocol.entered import Entered
 from tests.qt.conftest import Desk
+from tests.qt.stand_ins import card, meta
 
 
 def test_before_pressing_the_button_says_time_size_and_place(desk: Desk, qtbot: QtBot) -> None:
@@ -140,6 +142,28 @@ def test_the_model_choice_shows_what_a_model_is_for_and_is_kept(desk: Desk) -> N
     assert desk.parts.settings.now.model is None
     models.combo.setCurrentIndex(1)
     assert desk.parts.settings.now.model == "unet-128"
+
+
+def test_a_movie_of_a_scanning_microscope_gets_its_model_and_the_hint_follows_what_is_typed(
+    desk: Desk, qtbot: QtBot
+) -> None:
+    scanned = card("stem", "STEM alone").model_copy(update={"modality": ("STEM",), "pixel_size_nm": (0.01, 0.1)})
+    desk.engine.cards = (*desk.engine.cards, scanned)
+    desk.engine.list_models()
+    panel = desk.window.panel
+    qtbot.waitUntil(lambda: panel.models.combo.count() == 3)
+    desk.reader.metas["/data/b.emd"] = meta("/data/b.emd", scanned=True, voltage_kv=200.0, pixel_size=(0.02, 0.02))
+    entry = desk.open("b.emd")
+    assert panel.models.current_name() == "stem"
+    request = panel.request()
+    assert request is not None
+    assert request.model == "stem"
+    assert desk.parts.settings.now.model is None
+    desk.window.library.set_entered(entry, Entered(pixel_size=(0.5, 0.5), pixel_unit="nm"))
+    qtbot.waitUntil(lambda: panel.models.current_name() == "general")
+    panel.models.combo.setCurrentIndex(panel.models.combo.findData("stem"))
+    assert "The movie has 0.5 nm/px; the model was trained for 0.01 to 0.1." in panel.models.fit.text()
+    assert panel.button.isEnabled() or panel.request() is not None
 
 
 def test_without_a_model_nothing_can_be_denoised_and_it_is_said(desk: Desk, qtbot: QtBot) -> None:

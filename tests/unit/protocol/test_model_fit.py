@@ -78,6 +78,7 @@ def test_kind_of_a_movie_is_as_certain_as_its_file(meta: MovieMeta, kinds: set[s
         (ZOO[4], CAMERA, None, "modality", "This is a TEM movie; the model was made for HAADF / ABF."),
         (ZOO[0], STEM, None, "modality", "This is a STEM movie"),
         (ZOO[0], _meta(scanned=True), None, "modality", "This is a SEM or STEM movie"),
+        (ZOO[0], STEM.model_copy(update={"frames": 1}), None, "modality", "This is a STEM image;"),
         (GENERAL, _meta(pixel_unit="1/nm"), None, "modality", "This is a diffraction pattern"),
         (
             ZOO[0],
