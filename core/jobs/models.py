@@ -8,6 +8,7 @@ from core.denoising.context import RunContext
 from core.models import InstalledModel, ModelError, ModelStore
 from core.models.installed import CARD_NAME, read_model
 from core.models.installing import export, install, remove
+from core.protocol.base import ErrorInfo
 from core.protocol.models import (
     ExportModelRequest,
     ExportModelResult,
@@ -36,6 +37,7 @@ def run(
         model = _model_of(request, store)
         size = export(model, Path(request.output), request.overwrite)
         return ExportModelResult(card=model.card, output=request.output, size_bytes=size)
+    _refuse_filter(request.name, "it comes with Quietbeam and stays")
     gone = remove(store, request.name, request.version)
     return RemoveModelResult(card=gone.card, folder=str(gone.folder))
 
@@ -56,4 +58,13 @@ def _model_of(request: ExportModelRequest, store: ModelStore) -> InstalledModel:
     except ModelError:
         if (folder / CARD_NAME).is_file():
             return read_model(folder)
+        _refuse_filter(request.name, "it has no weights to export, and every Quietbeam has it")
         raise
+
+
+def _refuse_filter(name: str, why: str) -> None:
+    from core.denoising.methods.classical import CLASSICAL
+
+    if name in CLASSICAL:
+        what, advice = f"{name} is a filter: {why}.", "Name a model: quietbeam models list."
+        raise ModelError(ErrorInfo(code="bad-request", what=what, advice=advice))

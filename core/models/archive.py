@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from core.models.errors import ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME
@@ -39,6 +39,14 @@ _ASK = "Ask whoever made it for another copy."
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 
 Check = Callable[[], None]
+
+
+class SupportsWrite(Protocol):
+    """What a member may be copied into."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some bytes."""
+        ...
 
 
 def no_check() -> None:
@@ -93,7 +101,7 @@ class ModelArchive:
         """
         return b"".join(self._chunks(name)) if name in self._members else b""
 
-    def copy(self, name: str, target: BinaryIO, check: Check = no_check) -> None:
+    def copy(self, name: str, target: SupportsWrite, check: Check = no_check) -> None:
         """Copy a member into an open file; raises as `read`, and OSError for the file."""
         for chunk in self._chunks(name):
             check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -79,7 +80,9 @@ def install(
         _check_card(path, card)
         there = _refuse_surprise(store, path, card, reserved)
         if there is not None:
-            return Installed(there, already=True)
+            _read_through(path, archive, card, check)
+            if there.built_in or _is_sound(there):
+                return Installed(there, already=True)
         parent = store.own[0]
         with _written(parent, "Models are kept there."):
             parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,9 @@ def install(
                 check()
                 _check_weights(path, InstalledModel(card, folder), fits)
                 target = parent / f"{card.name}-{card.version}"
+                if there is not None:
+                    # The same model, whose files were damaged since: this is what "install it again" was said for.
+                    _discard(there.folder)
                 _put(folder, target, card)
     return Installed(read_model(target), already=False)
 
@@ -152,14 +158,18 @@ def remove(store: ModelStore, name: str, version: str | None = None) -> Installe
         )
     (model,) = own
     with _written(model.folder.parent, "Remove it by hand."):
-        if model.folder.is_symlink():
-            model.folder.unlink()
-        else:
-            # Out of sight at once; then at leisure.
-            leaving = Path(tempfile.mkdtemp(prefix=_LEAVING, dir=model.folder.parent))
-            model.folder.rename(leaving / "model")
-            shutil.rmtree(leaving)
+        _discard(model.folder)
     return model
+
+
+def _discard(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+        return
+    # Out of sight at once; then at leisure.
+    leaving = Path(tempfile.mkdtemp(prefix=_LEAVING, dir=folder.parent))
+    folder.rename(leaving / "model")
+    shutil.rmtree(leaving)
 
 
 class _Format(BaseModel):
@@ -235,6 +245,37 @@ def _refuse_surprise(
             advice = f"Ask for one with a version of its own, or remove it first: quietbeam models remove {card.name}."
             raise model_error("model-exists", what, str(path), advice)
     return None
+
+
+class _Hash:
+    """A file that keeps nothing of what is written to it but its SHA-256."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self._hash.update(data)
+        return len(data)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _read_through(path: Path, archive: ModelArchive, card: ModelCard, check: Check) -> None:
+    """Refuse a file that is damaged, though what it holds is installed: somebody may want to hand it on."""
+    for name in archive.sizes:
+        found = _Hash()
+        archive.copy(name, found, check)
+        if name == WEIGHTS_NAME and found.hexdigest() != card.weights_sha256:
+            raise refused(path, "its weights are not those that its card names")
+
+
+def _is_sound(model: InstalledModel) -> bool:
+    try:
+        model.load_weights()
+    except ModelError:
+        return False
+    return True
 
 
 def _check_room(parent: Path, size: int) -> None:

@@ -117,3 +117,28 @@ def test_bench_of_what_is_not_there_is_exit_code_2(
     said = quietbeam("models", "bench", *arguments)
     assert said.code == 2
     assert re.search(words, said.err), said.err
+
+
+@pytest.mark.parametrize(("order", "words"), [("export", "no weights to export"), ("remove", "comes with Quietbeam")])
+def test_filters_are_neither_exported_nor_removed_and_it_is_said_why(
+    quietbeam: Quietbeam, own_models: Path, order: str, words: str
+) -> None:
+    said = quietbeam("models", order, "gaussian")
+    assert said.code == 2
+    assert f"gaussian is a filter: it {'has' if order == 'export' else 'comes'}" in said.err
+    assert words in said.err
+    assert "quietbeam models list" in said.err
+
+
+def test_damaged_file_of_an_installed_model_is_not_called_installed(
+    quietbeam: Quietbeam, own_models: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.qbmodel"
+    quietbeam("models", "export", trained(tmp_path / "training"), "-o", file)
+    quietbeam("models", "install", file)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    said = quietbeam("models", "install", file)
+    assert said.code == 2
+    assert "damaged" in said.err

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from core.models import InstalledModel, ModelError, ModelStore
-from core.models.archive import LIMITS
+from core.models.archive import LIMITS, write_archive
 from core.models.installed import read_model
 from core.models.installing import export, install, remove
 from tests.unit.models.test_store import make_model
@@ -66,6 +66,41 @@ def test_same_model_again_changes_nothing_and_says_so(store: ModelStore, good: P
     before = tree(store.own[0])
     assert install(store, good, fits).already
     assert tree(store.own[0]) == before
+
+
+def flip(path: Path, part: bytes) -> None:
+    """Change one bit of the first of these bytes in a file."""
+    data = bytearray(path.read_bytes())
+    data[data.index(part)] ^= 1
+    path.write_bytes(data)
+
+
+def test_damaged_file_of_a_model_that_is_installed_is_called_damaged(store: ModelStore, good: Path) -> None:
+    made = install(store, good, fits)
+    flip(good, made.model.weights_path.read_bytes()[-8:])
+    with refused(store, "bad-model", "damaged"):
+        install(store, good, fits)
+
+
+def test_other_weights_behind_the_card_of_an_installed_model_are_refused(store: ModelStore, good: Path) -> None:
+    made = install(store, good, fits)
+    members: dict[str, bytes | Path] = {p.name: p.read_bytes() for p in made.model.folder.iterdir()}
+    other = bytearray(made.model.weights_path.read_bytes())
+    other[-1] ^= 1
+    # A zip whose own checksums are right.
+    write_archive(good, members | {"weights.safetensors": bytes(other)})
+    with refused(store, "bad-model", "not those that its card names"):
+        install(store, good, fits)
+
+
+def test_model_whose_files_were_damaged_is_mended_by_installing_it_again(store: ModelStore, good: Path) -> None:
+    made = install(store, good, fits)
+    before = tree(store.own[0])
+    made.model.weights_path.write_bytes(b"not these")
+    again = install(store, good, fits)
+    assert not again.already
+    assert tree(store.own[0]) == before
+    assert [p.name for p in store.own[0].iterdir()] == ["made-up-1.0"]
 
 
 def archive_of(folder: Path, path: Path, weights: dict[str, np.ndarray] | None = None, **changes: Any) -> Path:
