@@ -34,18 +34,25 @@ _FEWEST, _REPEATED = 10, 0.9
 _UNSURE = "The raw frames show no columns for certain: those of every second frame are not those of the others."
 # The filter for contrast, in widths of a column.
 _CORE, _AROUND = 0.5, 1.5
+# Contrast, over what all columns keep of theirs, below which a column is lost though a faint bump is left in its place;
+# and how far it must have stood out of chance in the raw mean. Places of lost columns that are named.
+_LOST, _STOOD_OUT, _NAMED = 0.25, 4.0, 3
 # Certainty with which columns are given their number of atoms, on average.
 _COUNTED = 0.9
 
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Means of aligned frames (h, w): of every second raw one, of the others, of all; and of the result."""
+    """Means of aligned frames (h, w): of every second raw one, of the others, of all; and of the result.
+
+    `origin` is their first row and column in the middle frame.
+    """
 
     halves: tuple[Array, Array]
     raw: Array
     result: Array
     rim: float
+    origin: tuple[int, int]
 
 
 def column_measures(
@@ -89,7 +96,9 @@ def _pictures(clip: Clip, rim: float) -> _Pictures:
     halves = (np.mean(raw[::2], axis=0)[part], np.mean(raw[1::2], axis=0)[part])
     # What came in over the frame's border was mirrored.
     far = float(np.ceil(np.abs(moves[near]).max()))
-    return _Pictures(halves, whole[part], np.mean(result, axis=0)[part], max(rim, far) + 1)
+    return _Pictures(
+        halves, whole[part], np.mean(result, axis=0)[part], max(rim, far) + 1, (part[0].start, part[1].start)
+    )
 
 
 def _richest(image: Array) -> tuple[slice, slice]:
@@ -123,9 +132,15 @@ def _compared(pictures: _Pictures, pixel_nm: float, check: Callable[[], None]) -
     # Held against all that the raw mean hints at.
     drawn = after.positions[_inside(after.positions, shape, rim)]
     added = match(hints, drawn, radius).invented / max(1, len(drawn))
-    out = _columns(report, chance.spread_pm / 2, added)
-    if len(report.columns.true):
-        out |= _contrast(pictures, before.chosen(report.columns.true))
+    there = before.chosen(report.columns.true)
+    heights = _heights(pictures, there) if len(report.columns.true) else None
+    faint = heights.lost() if heights is not None else np.zeros(0, dtype=np.bool_)
+    gone = _inside(before.positions, shape, rim)
+    gone[match(before.positions, after.positions, radius).true] = False
+    gone[report.columns.true[faint]] = True
+    out = _columns(report, chance.spread_pm / 2, added, before.positions[gone] + np.array(pictures.origin))
+    if heights is not None:
+        out["columns_contrast"] = heights.measure()
     if not search.dark and len(report.columns.true) >= _FEWEST:
         out |= _atoms(before, after, report.columns)
     return out
@@ -144,14 +159,18 @@ def _inside(places: Array, shape: tuple[int, int], rim: float) -> npt.NDArray[np
     return np.asarray(np.all((places >= rim) & (places <= np.array(shape) - 1 - rim), axis=1))
 
 
-def _columns(report: AtomReport, chance_pm: float, added: float) -> dict[str, Measure]:
+def _columns(report: AtomReport, chance_pm: float, added: float, lost: Array) -> dict[str, Measure]:
+    """`lost` are the places (y, x) of columns that are not found in the result, or of which next to nothing is left."""
     total = len(report.columns.true) + report.columns.missed
+    kept = (
+        f"Share of the {total} columns that the raw frames' mean shows for certain which the mean of the result's "
+        f"frames has within 50 pm, with a quarter of the others' contrast or more: 1 is good."
+    )
+    if len(lost):
+        places = ", ".join(f"({y:.0f}, {x:.0f})" for y, x in lost[:_NAMED])
+        kept += f" {len(lost)} are lost, such as those near row, column {places} of the middle frame."
     out = {
-        "columns_kept": Measure(
-            value=report.columns.recall,
-            caveat=f"Share of the {total} columns that the raw frames' mean shows for certain which the mean of the "
-            "result's frames has within 50 pm: 1 is good.",
-        ),
+        "columns_kept": Measure(value=1 - len(lost) / max(1, total), caveat=kept),
         "columns_added": Measure(
             value=added,
             caveat="Share of the columns in the mean of the result's frames of which the raw ones show no sign "
@@ -174,11 +193,39 @@ def _columns(report: AtomReport, chance_pm: float, added: float) -> dict[str, Me
     return out
 
 
-def _contrast(pictures: _Pictures, columns: FittedColumns) -> dict[str, Measure]:
+@dataclass(frozen=True)
+class _Heights:
     """How much brighter (or darker) columns are than around them: a linear filter, the same before and after.
 
     Fits of noisy and of smooth images share out background and columns in their own ways; this doesn't.
     """
+
+    raw: Array
+    result: Array
+    halves: tuple[Array, Array]
+
+    def lost(self) -> npt.NDArray[np.bool_]:
+        """Which columns the raw frames show for certain, and the result hardly, beside the others."""
+        kept = float(np.median(self.result)) / float(np.median(self.raw))
+        chance = _robust(self.halves[0] - self.halves[1]) / 2
+        raw, result = np.sign(np.median(self.raw)) * self.raw, np.sign(np.median(self.raw)) * self.result
+        return np.asarray((raw > _STOOD_OUT * chance) & (result < _LOST * kept * raw))
+
+    def measure(self) -> Measure:
+        """The change of contrast."""
+        typical = float(np.median(self.raw))
+        change = (self.result - self.raw) / typical
+        chance = (self.halves[0] - self.halves[1]) / (2 * typical)
+        value = 100 * (float(np.median(self.result)) / typical - 1)
+        caveat = (
+            "Change of the columns' contrast against their surroundings, by one linear filter: below 0 they got paler "
+            f"or wider. Single ones scatter by {100 * _robust(change):.2g} % of a typical one about it, by about "
+            f"{100 * _robust(chance):.2g} % in the raw mean by chance."
+        )
+        return Measure(value=value, unit="%", caveat=caveat)
+
+
+def _heights(pictures: _Pictures, columns: FittedColumns) -> _Heights:
     width = float(np.median(columns.widths))
     places = columns.positions.T
 
@@ -186,16 +233,8 @@ def _contrast(pictures: _Pictures, columns: FittedColumns) -> dict[str, Measure]
         peaked = ndimage.gaussian_filter(image, _CORE * width) - ndimage.gaussian_filter(image, _AROUND * width)
         return np.asarray(ndimage.map_coordinates(peaked, places, order=3, mode="nearest"))
 
-    raw, result, first, second = (heights(image) for image in (pictures.raw, pictures.result, *pictures.halves))
-    typical = float(np.median(raw))
-    change, chance = result / typical - raw / typical, (first - second) / (2 * typical)
-    value = 100 * (float(np.median(result)) / typical - 1)
-    caveat = (
-        "Change of the columns' contrast against their surroundings, by one linear filter: below 0 they got paler or "
-        f"wider. Single ones scatter by {100 * _robust(change):.2g} % of a typical one about it, by about "
-        f"{100 * _robust(chance):.2g} % in the raw mean by chance."
-    )
-    return {"columns_contrast": Measure(value=value, unit="%", caveat=caveat)}
+    first, second = (heights(image) for image in pictures.halves)
+    return _Heights(heights(pictures.raw), heights(pictures.result), (first, second))
 
 
 def _robust(values: Array) -> float:
@@ -214,5 +253,11 @@ def _atoms(before: FittedColumns, after: FittedColumns, pairs: Matched) -> dict[
         f"({len(counted[0].locations)} numbers before, {len(counted[1].locations)} after). In HAADF of one element; "
         "elsewhere steps are kinds of columns. Numbers count from the thinnest column's own."
     )
+    if len(counted[1].locations) < 2:
+        none = (
+            f"The columns' intensities tell {len(counted[0].locations)} numbers of atoms before, and no steps after: "
+            "there is nothing to compare. They may have been evened out, or scatter more than they differ."
+        )
+        return {"columns_same_atoms": Measure(value=None, caveat=none)}
     same = float(np.mean(counted[0].atoms == counted[1].atoms))
     return {"columns_same_atoms": Measure(value=same, caveat=caveat)}

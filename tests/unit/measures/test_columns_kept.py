@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -74,6 +76,41 @@ def test_numbers_of_atoms_are_compared_where_they_show() -> None:
     flat = drawn(np.full(len(PLACES), 90.0))
     evened = clip(steps, lambda frames: np.repeat(flat[None], len(frames), axis=0), drift=0.0)
     assert values(evened)["columns_same_atoms"] < 0.6
+
+
+def test_where_the_result_tells_no_numbers_of_atoms_none_are_compared() -> None:
+    rng = np.random.default_rng(2)
+    steps = drawn(30.0 * rng.integers(2, 5, len(PLACES)))
+    scattered = drawn(rng.normal(90.0, 8.0, len(PLACES)))
+    one = clip(steps, lambda frames: np.repeat(scattered[None], len(frames), axis=0), drift=0.0)
+    measure = column_measures([one], PIXEL_NM)["columns_same_atoms"]
+    assert measure.value is None
+    assert "3 numbers of atoms before, and no steps after" in measure.caveat
+
+
+@pytest.mark.parametrize("left", [0.0, 0.06, 0.18])
+def test_a_column_of_which_a_faint_bump_is_left_is_lost_and_its_place_is_told(picture: np.ndarray, left: float) -> None:
+    gone = np.argsort(np.hypot(*(PLACES - 55).T))[:3]
+    heights = np.full(len(PLACES), 50.0)
+    heights[gone] *= left
+    faint = drawn(heights)
+    one = clip(picture, lambda frames: np.repeat(faint[None], len(frames), axis=0), drift=0.0)
+    measure = column_measures([one], PIXEL_NM)["columns_kept"]
+    whole = values(clip(picture, drift=0.0))["columns_kept"]
+    total = int(measure.caveat.split("the ")[1].split(" ")[0])
+    assert whole == 1
+    assert measure.value == pytest.approx(1 - 3 / total)
+    told = re.findall(r"\((\d+), (\d+)\)", measure.caveat)
+    assert "3 are lost" in measure.caveat
+    places = np.array(sorted((int(y), int(x)) for y, x in told))
+    assert places == pytest.approx(np.array(sorted(map(tuple, PLACES[gone]))), abs=1)
+
+
+def test_columns_that_all_got_paler_are_kept(picture: np.ndarray) -> None:
+    paler = drawn(np.full(len(PLACES), 10.0))
+    got = values(clip(picture, lambda frames: np.repeat(paler[None], len(frames), axis=0), drift=0.0))
+    assert got["columns_kept"] > 0.95
+    assert got["columns_contrast"] == pytest.approx(-80, abs=4)
 
 
 @pytest.mark.parametrize("case", ["noise", "few frames", "unknown drift", "unknown px", "constant"])
