@@ -141,7 +141,11 @@ class DetectorDialog(QDialog):
         self.xrays = QCheckBox(self.tr("X-ray hits and hot pixels of single frames"), self._rows)
         self.xrays.setChecked(clean_up.xrays)
         self.xrays.setToolTip(self.tr("Each gets a stand-in of its neighbours; they are counted and told"))
-        grid.addWidget(self.xrays, len(rows), 0, 1, 2)
+        self.lines = QCheckBox(self.tr("Offsets that whole rows or columns of a frame share"), self._rows)
+        self.lines.setChecked(clean_up.lines)
+        self.lines.setToolTip(self.tr("Subtracted where they rise above the noise; electron counts have none"))
+        for place, box in enumerate((self.xrays, self.lines), len(rows)):
+            grid.addWidget(box, place, 0, 1, 2)
 
     def _make_buttons(self) -> None:
         self.buttons = QDialogButtonBox(self)
@@ -161,6 +165,7 @@ class DetectorDialog(QDialog):
             defects=self.defects.value(),
             pattern=self.pattern.value(),
             xrays=self.xrays.isChecked(),
+            lines=self.lines.isChecked(),
         )
 
     def _output(self) -> str:

@@ -39,7 +39,7 @@ class CleanUpRow(QWidget):
         there = movie is not None and movie.meta is not None
         self.button.setEnabled(there)
         self.summary.setEnabled(there)
-        self.summary.set_full_text(self._text(movie.clean_up) if movie is not None else self.tr("X-ray hits"))
+        self.summary.set_full_text(self._text(movie.clean_up) if movie is not None else self._text(CleanUp()))
 
     def _text(self, clean_up: CleanUp) -> str:
         parts = [
@@ -50,6 +50,7 @@ class CleanUpRow(QWidget):
                 (clean_up.defects, self.tr("defects")),
                 (clean_up.pattern, self.tr("pattern")),
                 (clean_up.xrays, self.tr("X-ray hits")),
+                (clean_up.lines, self.tr("line noise")),
             )
             if there
         ]

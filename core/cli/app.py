@@ -104,6 +104,7 @@ def denoise(
     defects: clean_up.Defects = None,
     pattern: clean_up.Pattern = None,
     no_xrays: clean_up.NoXrays = False,
+    no_lines: clean_up.NoLines = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result if it exists.")] = False,
     no_resume: Annotated[
         bool, typer.Option("--no-resume", help="Begin anew instead of going on with an interrupted run.")
@@ -131,7 +132,7 @@ def denoise(
             dataset=dataset,
             dtype=dtype,
             settings=tuple(settings or ()),
-            clean_up=clean_up.clean_up_of(dark, gain_reference, defects, pattern, no_xrays),
+            clean_up=clean_up.clean_up_of(dark, gain_reference, defects, pattern, no_xrays, no_lines),
             overwrite=overwrite,
             resume=not no_resume,
             json=json,

@@ -21,10 +21,18 @@ Pattern = Annotated[
 ]
 NoXrays = Annotated[bool, typer.Option("--no-xrays", help="Leave X-ray hits and stuck pixels as they are.")]
 
+NoLines = Annotated[bool, typer.Option("--no-lines", help="Leave offsets that whole rows or columns share.")]
+
 
 def clean_up_of(
-    dark: Path | None, gain: Path | None, defects: Path | None, pattern: Path | None, no_xrays: bool
+    dark: Path | None,
+    gain: Path | None,
+    defects: Path | None,
+    pattern: Path | None,
+    no_xrays: bool,
+    no_lines: bool = False,
 ) -> CleanUp:
     """What was typed, as requests carry it."""
     paths = {"dark": dark, "gain": gain, "defects": defects, "pattern": pattern}
-    return CleanUp(xrays=not no_xrays, **{name: str(path) for name, path in paths.items() if path is not None})
+    named = {name: str(path) for name, path in paths.items() if path is not None}
+    return CleanUp(xrays=not no_xrays, lines=not no_lines, **named)

@@ -62,6 +62,8 @@ class CleanFrame:
     left : int
         Single pixels, and small groups that are in this frame only, that are far brighter than all around them, and
         were left since they may be real.
+    lines : float
+        Strength of the offsets of rows and columns that were taken out, electrons r.m.s.
     """
 
     electrons: Frames
@@ -70,6 +72,7 @@ class CleanFrame:
     hot: int = 0
     not_finite: int = 0
     left: int = 0
+    lines: float = 0.0
 
 
 def clean(

@@ -14,7 +14,7 @@ from core.denoising.methods.registry import Method, find_method
 from core.denoising.opening import electron_movie, open_asked, scale_of, typed_scale
 from core.denoising.pipeline import Job, Work, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
-from core.denoising.quality import of_pixels
+from core.denoising.quality import of_lines, of_pixels
 from core.denoising.source import RequestMovie, Selection, select, wanted_region
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
@@ -91,7 +91,7 @@ def draft(
             context.check()
             frames.append(one.read(number))
         wanted = work.start - work.look_start
-        told.tell(*of_pixels(frames[wanted].hot, frames[wanted].left))
+        told.tell(*of_pixels(frames[wanted].hot, frames[wanted].left), *of_lines([frames[wanted].lines]))
         block = one.assemble(frames, work.look_start, (wanted, wanted + 1), (0, 0))
         array = one.line.stored(denoise_block(job, block, context.check)[0])
     low, high = percentiles(array)

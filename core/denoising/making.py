@@ -17,7 +17,7 @@ from core.denoising.frame_list import Finished
 from core.denoising.pipeline import Job, plan_work, stream
 from core.denoising.planning import Prepared, prepare, smaller
 from core.denoising.progress import Progress
-from core.denoising.quality import FrameQuality, summary, verdict
+from core.denoising.quality import FrameQuality, of_lines, summary, verdict
 from core.denoising.scaling import pixel_variance
 from core.denoising.source import RequestMovie, wanted_region
 from core.denoising.storing import clipping, encode
@@ -125,6 +125,7 @@ class Run:
             sum(getattr(one.quality, name) for one in self.done.values()) for name in ("not_finite", "left")
         )
         self._told.tell(*verdict(quality, not_finite, left))
+        self._told.tell(*of_lines([one.quality.lines for one in self.done.values()]))
         self._told.tell(*clipping(sum(one.clipped for one in self.done.values()), int(np.prod(self.shape))))
         return quality
 

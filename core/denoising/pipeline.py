@@ -8,8 +8,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -128,9 +128,9 @@ def stream(job: Job, works: Sequence[Work], sink: Sink, context: RunContext, pro
         reader.join(_READER_GRACE_S)
 
 
-def counts_of(frame: CleanFrame) -> dict[str, int]:
-    """What the cleaning counted in a frame, by the names of `FrameQuality`."""
-    return {"hot": frame.hot, "not_finite": frame.not_finite, "left": frame.left}
+def cleaned_from(frame: CleanFrame) -> dict[str, Any]:
+    """What the cleaning found in a frame, by the names of `FrameQuality`."""
+    return {"hot": frame.hot, "not_finite": frame.not_finite, "left": frame.left, "lines": frame.lines}
 
 
 def denoise_block(
@@ -237,7 +237,7 @@ class _Reader(threading.Thread):
             frames = [kept[frame] for frame in range(work.look_start, work.look_stop)]
             wanted = (work.start - work.look_start, work.stop - work.look_start)
             block = self._job.movie.assemble(frames, work.look_start, wanted, (shown.y0, shown.x0))
-            counts = tuple(counts_of(frame) for frame in frames[wanted[0] : wanted[1]])
+            counts = tuple(cleaned_from(frame) for frame in frames[wanted[0] : wanted[1]])
             sources = tuple(self._job.movie.take_checksum(frame) for frame in range(work.start, work.stop))
             del frames
             if work.look_stop - work.look_start == work.stop - work.start:
@@ -309,4 +309,4 @@ def _crop(frame: CleanFrame, shown: Region) -> CleanFrame:
         return frame
     part = np.s_[shown.y0 : shown.y1, shown.x0 : shown.x1]
     mask = None if frame.mask is None else frame.mask[part].copy()
-    return CleanFrame(frame.electrons[part].copy(), mask, frame.dose, frame.hot, frame.not_finite, frame.left)
+    return replace(frame, electrons=frame.electrons[part].copy(), mask=mask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,8 @@ _LEAST_SHARE = 0.25
 class FrameQuality:
     """The worst box of a frame: deviation in standard errors (0 without a box), how many boxes, what was masked.
 
-    `left`: bright single pixels, and small groups of this frame only, that were not masked.
+    `left`: bright single pixels, and small groups of this frame only, that were not masked. `lines`: strength of the
+    offsets of rows and columns that were taken out, electrons r.m.s.
     """
 
     worst: float
@@ -29,6 +30,7 @@ class FrameQuality:
     hot: int = 0
     not_finite: int = 0
     left: int = 0
+    lines: float = 0.0
 
 
 def local_mean_error(
@@ -131,6 +133,18 @@ def of_pixels(hot: int, left: int) -> tuple[Notice, ...]:
         )
         out.append(Notice(level="warning", code="bright-left", text=text))
     return tuple(out)
+
+
+def of_lines(strengths: Sequence[float]) -> tuple[Notice, ...]:
+    """Tell in how many frames offsets of lines were taken out, and how strong they were (electrons r.m.s.)."""
+    found = [one for one in strengths if one > 0]
+    if not found:
+        return ()
+    text = (
+        f"In {len(found)} of {len(strengths)} frames offsets that whole rows or columns share (up to {max(found):.2g} "
+        "electrons r.m.s.) were subtracted before denoising. They stand in the residual, and `--no-lines` leaves them."
+    )
+    return (Notice(level="info", code="lines", text=text),)
 
 
 def expected_worst(boxes: int) -> float:

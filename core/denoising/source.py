@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from core.denoising.denoiser import Block
 from core.denoising.errors import denoise_error
 from core.denoising.nearby import KeptFrames, Nearby
 from core.denoising.scaling import STAND_IN_RANGE, Scaling
+from core.denoising.tuning import whole_counts_of
 from core.movies import Movie
+from core.noise.line_noise import line_offsets
 from core.noise.references import Correction
 from core.protocol.denoise import FrameRange, IntensityScale, Region
 from core.protocol.movie import MovieMeta, Segment
@@ -120,6 +122,7 @@ class RequestMovie:
         self._times = frame_times(movie.meta)
         finds_hits = correction is None or correction.xrays
         self._least = _least_excess(movie.meta, scale) if finds_hits else math.inf
+        self._finds_lines = correction is None or correction.lines
         self._checksums: dict[int, bytes] = {}
 
     @property
@@ -170,7 +173,16 @@ class RequestMovie:
 
         first, summed, asked = self.selection.starts[frame], self.selection.summed, self.selection.source_frames
         nearby = Nearby(self._movie, first, summed, self._scale, correction, asked)
-        return clean(self._line.electrons(stored), self._least, defects, nearby)
+        return self._without_lines(clean(self._line.electrons(stored), self._least, defects, nearby))
+
+    def _without_lines(self, frame: CleanFrame) -> CleanFrame:
+        """Subtract the offsets that rows or columns share; a counting camera has none."""
+        if not self._finds_lines or whole_counts_of(frame.electrons) is not None:
+            return frame
+        found = line_offsets(frame.electrons)
+        if found is None:
+            return frame
+        return replace(frame, electrons=found.subtract(frame.electrons), lines=found.rms)
 
     def assemble(
         self, frames: Sequence[CleanFrame], first: int, wanted: tuple[int, int], origin: tuple[int, int]

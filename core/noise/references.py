@@ -45,6 +45,8 @@ class Correction:
         Pixels that are not to be trusted.
     xrays : bool
         Whether hits of single frames get a stand-in.
+    lines : bool
+        Whether offsets that rows or columns share are subtracted.
     notices : tuple of Notice
         What the user is told: nothing is applied in silence. Each file's SHA-256 is among it.
     """
@@ -54,6 +56,7 @@ class Correction:
     bad: Mask | None = None
     pattern: Image | None = None
     xrays: bool = True
+    lines: bool = True
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -126,7 +129,7 @@ def load_correction(clean_up: CleanUp, height: int, width: int, check_gain: bool
         if check_gain:
             gain = _divisor(gain, bad, clean_up.gain)
     pattern = None if clean_up.pattern is None else load_reference(clean_up.pattern, shape, "fixed pattern")
-    return Correction(dark, gain, bad, pattern, clean_up.xrays, _told(clean_up, bad))
+    return Correction(dark, gain, bad, pattern, clean_up.xrays, clean_up.lines, _told(clean_up, bad))
 
 
 def load_reference(path: str, shape: tuple[int, int], name: str) -> Image:
@@ -254,6 +257,9 @@ def _told(clean_up: CleanUp, bad: Mask | None) -> tuple[Notice, ...]:
     if not clean_up.xrays:
         text = "X-ray hits are left as they are, as asked."
         out.append(Notice(level="info", code="xrays-kept", text=text))
+    if not clean_up.lines:
+        text = "Offsets that rows or columns share are left as they are, as asked."
+        out.append(Notice(level="info", code="lines-kept", text=text))
     return tuple(out)
 
 

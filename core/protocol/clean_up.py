@@ -25,6 +25,9 @@ class CleanUp(Record):
         A fixed pattern of the camera, as `DetectorRequest` measures it, in stored units; subtracted.
     xrays : bool
         Hits of single frames and pixels that are stuck get a stand-in (they are counted, and shown in the mask).
+    lines : bool
+        Offsets that whole rows or columns of a frame share are subtracted where they rise above the noise (never from
+        electron counts).
     """
 
     dark: str | None = None
@@ -32,6 +35,7 @@ class CleanUp(Record):
     defects: str | None = None
     pattern: str | None = None
     xrays: bool = True
+    lines: bool = True
 
 
 class DetectorRequest(Record):

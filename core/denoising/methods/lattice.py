@@ -1,15 +1,22 @@
-"""Lattice-corrected networks: the binning is chosen once a movie, by the error against looks not shown to them."""
+"""Lattice-corrected networks: the binning is chosen once a movie, by the error against looks not shown to them.
+
+They know counts. Of what is none the noise's spectrum is measured, and they are shown what looks like counts
+(`core.noise.whitening`), unless the looks say that they do better unaware of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from core.denoising.context import RunContext
-from core.denoising.denoiser import Block, ElectronMovie, Geometry, Needs, State
+from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
 from core.denoising.devices import Device
+from core.denoising.methods.spikes import spike_limit, without_spikes
 from core.denoising.methods.torch_runner import TorchRunner
 from core.denoising.tuning import (
     LOOK_SIDE,
@@ -23,6 +30,8 @@ from core.denoising.tuning import (
 )
 from core.networks.binning_choice import BINNINGS
 from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.noise.spectrum import NoiseSpectrum
+from core.noise.whitening import RADIUS, Whitening
 
 _LOOKS = 2
 _SEED = 20
@@ -45,6 +54,36 @@ _BYTES_PER_PIXEL = 16.0
 _REACH = 1.75
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What was measured of frames that are no counts.
+
+    Attributes
+    ----------
+    whitening : Whitening or None
+        None where the frames are taken for counts.
+    spike : float or None
+        By how much a hit exceeds its surroundings, in electrons.
+    """
+
+    whitening: Whitening | None = None
+    spike: float | None = None
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Recorded:
+        """Read what `as_parameters` wrote; nothing is known of counts."""
+        found = NoiseSpectrum.of(parameters.get("spectrum"))
+        whitening = None if found is None else Whitening(found, float(parameters["factor"]))
+        return cls(whitening, parameters.get("spike"))
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return plain JSON values; none of counts."""
+        known: dict[str, Any] = {} if self.spike is None else {"spike": self.spike}
+        if self.whitening is not None:
+            known |= {"spectrum": self.whitening.spectrum.as_parameters(), "factor": self.whitening.factor}
+        return known
+
+
 class LatticeDenoiser:
     """A single-frame network that works on binned counts and knows the dose."""
 
@@ -61,55 +100,87 @@ class LatticeDenoiser:
 
     def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Mapping[str, Any] | None = None) -> State:
         """Choose the binning on up to four frames, or take it from `parameters`."""
-        if parameters and "binning" in parameters:
-            binning = int(parameters["binning"])
-        else:
-            binning = self._choose(movie, context)
+        known = parameters is not None and "binning" in parameters
+        chosen = dict(parameters) if parameters is not None and known else self._choose(movie, context)
+        binning = int(chosen["binning"])
+        reach = min(round(_REACH * max(self._network.windows)) * binning, self._network.receptive_radius(binning))
         geometry = Geometry(
-            halo=min(round(_REACH * max(self._network.windows)) * binning, self._network.receptive_radius(binning)),
+            halo=reach + (2 * RADIUS if "spectrum" in chosen else 0),
             origin_divisor=self._network.origin_divisor(binning),
             bytes_per_pixel=_BYTES_PER_PIXEL + self._binned_bytes / binning**2,
         )
-        return State(geometry, {"binning": binning}, context)
+        return State(geometry, chosen, context)
 
     def apply(self, state: State, block: Block) -> Block:
         """Denoise the wanted frames, as one batch."""
         first, last = block.wanted
-        mean = np.maximum(block.dose[first:last], _LEAST_MEAN).astype(np.float32)
-        with self._run.stoppable(cast(RunContext, state.data).check):
-            electrons = self._run(block.electrons[first:last], mean, int(state.parameters["binning"]))
-        return block.denoised(electrons)
+        recorded, binning = Recorded.of(state.parameters), int(state.parameters["binning"])
+        context = cast(RunContext, state.data)
+        return block.denoised(self.run(block.electrons[first:last], block.dose[first:last], binning, recorded, context))
 
-    def _choose(self, movie: ElectronMovie, context: RunContext) -> int:
+    def run(
+        self,
+        electrons: Frames,
+        dose: npt.NDArray[np.floating[Any]],
+        binning: int,
+        recorded: Recorded,
+        context: RunContext,
+    ) -> Frames:
+        """Denoise frames (T, H, W) in electrons, whole frames of mean `dose` (T,) or parts of them."""
+        whitening = recorded.whitening
+        if recorded.spike is not None:
+            electrons = np.stack([without_spikes(frame, recorded.spike) for frame in electrons])
+        mean = np.maximum(dose, _LEAST_MEAN)
+        if whitening is not None:
+            electrons, mean = whitening.counts(electrons), mean / whitening.factor
+        with self._run.stoppable(context.check):
+            clean = self._run(electrons, mean.astype(np.float32), binning)
+        return clean if whitening is None else whitening.electrons(clean)
+
+    def _choose(self, movie: ElectronMovie, context: RunContext) -> dict[str, Any]:
         looks = list(neighbour_looks(movie, context))
-        spectrum = None
+        first = middle(movie.block(0, 1).electrons, LOOK_SIDE)
+        variance = noise_of(movie, first)
+        spectrum = spectrum_of(movie, variance, context)
+        recorded = _recorded(first[0], variance, spectrum)
         for number, frame in enumerate(spread(movie.frames, 0 if looks else _LOOKS)):
             context.check()
             electrons = middle(movie.block(frame, frame + 1).electrons, LOOK_SIDE)
             variance = noise_of(movie, electrons)
-            if number == 0:
-                spectrum = spectrum_of(movie, variance, context)
+            electrons = np.stack([without_spikes(one, recorded.spike) for one in electrons])
             looks += folded_looks(electrons, variance, _SEED + number, _FOLDS, spectrum)
         # All folds of the coarse, quick ones; of the fine ones the first of each frame suffice.
         looks.sort(key=lambda look: look.fold)
         side = min(movie.height, movie.width, LOOK_SIDE)
         possible = [one for one in BINNINGS if side // one >= _LEAST_BINNED] or [1]
-        best, losses = possible[-1], self._losses(looks, possible[-1], context)
+        best, losses = possible[-1], self._losses(looks, possible[-1], recorded, context)
         # From coarse to fine: finer sums cost four times as much, and are not worth it once they have become worse.
         for binning in reversed(possible[:-1]):
-            found = self._losses(looks, binning, context)
+            found = self._losses(looks, binning, recorded, context)
             if np.mean(found) < np.mean(losses[: len(found)]):
                 best, losses = binning, found
             elif binning <= _STOP_FROM:
                 break
-        return best
+        if recorded.whitening is not None:
+            # Structure may have passed for noise.
+            unaware = replace(recorded, whitening=None)
+            if np.mean(self._losses(looks, best, unaware, context)) < np.mean(losses):
+                recorded = unaware
+        return {"binning": best, **recorded.as_parameters()}
 
-    def _losses(self, looks: Sequence[Look], binning: int, context: RunContext) -> list[float]:
+    def _losses(self, looks: Sequence[Look], binning: int, recorded: Recorded, context: RunContext) -> list[float]:
         """Return the error against each look, or against some of them where it is slow."""
         most = len(looks) if len(looks) < _FOLDS else len(looks) * _FOLDS_AT[binning] // _FOLDS
         out = []
         for look in looks[:most]:
-            mean = np.maximum(look.given.mean((1, 2)), _LEAST_MEAN).astype(np.float32)
-            with self._run.stoppable(context.check):
-                out.append(look.loss(self._run(look.given, mean, binning)))
+            dose = look.given.mean((1, 2))
+            out.append(look.loss(self.run(look.given, dose, binning, recorded, context)))
         return out
+
+
+def _recorded(frame: Frames, variance: float | None, spectrum: NoiseSpectrum | None) -> Recorded:
+    """Return what is known of a frame (H, W); nothing of counts."""
+    if spectrum is None:
+        return Recorded()
+    whitening = Whitening.of(spectrum, variance, float(frame.mean()))
+    return Recorded(whitening, spike_limit(frame, spectrum, variance))

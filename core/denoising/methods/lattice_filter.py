@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.denoising.context import RunContext
 from core.denoising.denoiser import Block, ElectronMovie, Frames, Geometry, Needs, State
+from core.denoising.methods.spikes import spike_limit, without_spikes
 from core.denoising.tuning import LOOK_SIDE, Look, frame_looks, middle, noise_of, spectrum_of, spread
 from core.networks.binning_choice import BINNINGS, choose_binning
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
@@ -35,11 +36,6 @@ _LOCAL_SIGMA = 4.8
 _COUNT_FLOOR = 0.25
 _LEAST_BINNED = 32
 _LEAST_VARIANCE = 1e-6
-# In deviations of a px; of more px than this they are no hits.
-_SPIKE = 8.0
-_MOST_SPIKES = 0.005
-_AROUND = 9
-_DAMPED = 0.5
 # Measured: windows and candidates of a binned px.
 _BYTES_PER_BINNED_PIXEL = 1500.0
 _BYTES_PER_PIXEL = 24.0
@@ -125,7 +121,7 @@ class LatticeFilterDenoiser:
         out = np.empty(electrons.shape, dtype=np.float32)
         with torch.inference_mode():
             for number, frame in enumerate(electrons):
-                sums = _sums(frame if spike is None else _without_spikes(frame, spike), binning)
+                sums = _sums(without_spikes(frame, spike), binning)
                 clean = mixture(sums, noise.of_sums(sums, binning), prior, noise.spectrum_at(binning))
                 out[number] = _full_size(clean, binning, frame.shape)[0]
         return out
@@ -142,8 +138,8 @@ class LatticeFilterDenoiser:
                 variance = noise_of(movie, electrons)
                 variance = None if variance is None else max(variance, _LEAST_VARIANCE)
                 noise = _Noise(variance, spectrum_of(movie, variance, context))
-                spike = _spike(electrons[0], noise)
-            electrons = electrons if spike is None else np.stack([_without_spikes(one, spike) for one in electrons])
+                spike = spike_limit(electrons[0], noise.spectrum, noise.variance)
+            electrons = np.stack([without_spikes(one, spike) for one in electrons])
             frames.append(electrons[0] if noise.spectrum is None else noise.spectrum.whiten(electrons[0]))
             looks += frame_looks(electrons, noise.variance, _SEED + number, noise.spectrum)
         found = []
@@ -158,39 +154,6 @@ class LatticeFilterDenoiser:
             if loss < best[0]:
                 return {"binning": binning, "prior": prior, "spike": spike, **white.as_parameters()}
         return best[1]
-
-
-def _spike(frame: Frames, noise: _Noise) -> float | None:
-    """Return by how many electrons a px exceeds its surroundings as no picture behind an MTF can; None without one.
-
-    A hit in a sensor was never blurred, and where an MTF has left hardly any noise at high frequencies it would be
-    kept as the sharpest structure of all.
-    """
-    spectrum = noise.spectrum
-    if spectrum is None:
-        return None
-    low, high = float(spectrum.power(0, 0)), max(float(spectrum.power(0.4, 0)), float(spectrum.power(0, 0.4)))
-    variance = max(float(frame.mean()), 0.0) if noise.variance is None else noise.variance
-    limit = round(_SPIKE * (variance * spectrum.level()) ** 0.5, 6)
-    if high > _DAMPED * low or limit <= 0:
-        return None
-    share = float(np.mean(frame - _surroundings(frame) > limit))
-    return limit if share <= _MOST_SPIKES else None
-
-
-def _surroundings(frame: Frames) -> Frames:
-    from scipy import ndimage
-
-    return np.asarray(ndimage.median_filter(frame, _AROUND, mode="reflect"))
-
-
-def _without_spikes(frame: Frames, limit: float) -> Frames:
-    """Return a frame (H, W) whose spikes, and the px beside them, have the median around them."""
-    from scipy import ndimage
-
-    around = _surroundings(frame)
-    spikes = ndimage.binary_dilation(frame - around > limit, iterations=2)
-    return np.where(spikes, around, frame)
 
 
 def _worth_trying(frames: Sequence[Frames], movie: ElectronMovie, coarser: bool) -> list[int]:

@@ -15,7 +15,7 @@ from core.models import ModelStore
 from core.movies import open_movie
 from core.movies.writers import read_provenance
 from core.noise.errors import NoiseError
-from core.noise.references import load_correction
+from core.noise.references import Correction, load_correction
 from core.protocol.clean_up import CleanUp
 from core.protocol.denoise import DraftRequest, FrameRange, IntensityScale, Scratch
 from tests.unit.noise.cameras import spots
@@ -268,3 +268,26 @@ def test_looking_around_reads_no_frame_twice(tmp_path: Path) -> None:
     one = RequestMovie(movie, select(movie.meta, FrameRange(), 1), IntensityScale(gain=1.0, source="typed"))
     assert [one.read(number).hot for number in range(30)] == [1] * 30
     assert sorted(asked) == list(range(30))
+
+
+def test_offsets_of_lines_are_taken_out_or_kept_if_so_asked(tmp_path):
+    rng = np.random.default_rng(8)
+    frames = rng.normal(60.0, 4.0, (2, 96, 96)) + rng.normal(0, 3.0, (2, 1, 96))
+    tifffile.imwrite(tmp_path / "lines.tif", frames.astype(np.float32), photometric="minisblack")
+    with open_movie(str(tmp_path / "lines.tif")) as movie:
+        scale = IntensityScale(gain=1.0, offset=0.0, source="typed")
+        chosen = select(movie.meta, FrameRange(), 1)
+        taken = RequestMovie(movie, chosen, scale).read(0)
+        kept = RequestMovie(movie, chosen, scale, Correction(lines=False)).read(0)
+    assert taken.lines == pytest.approx(3.0, rel=0.3)
+    assert np.std(taken.electrons.mean(axis=0)) < 0.4 * np.std(kept.electrons.mean(axis=0))
+    assert kept.lines == 0
+    assert np.array_equal(kept.electrons, frames[0].astype(np.float32))
+
+
+def test_electron_counts_have_no_lines(tmp_path):
+    frames = np.random.default_rng(9).poisson(np.linspace(2, 9, 96), (2, 96, 96)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "counts.tif", frames, photometric="minisblack")
+    with open_movie(str(tmp_path / "counts.tif")) as movie:
+        scale = IntensityScale(gain=1.0, offset=0.0, source="typed")
+        assert RequestMovie(movie, select(movie.meta, FrameRange(), 1), scale).read(0).lines == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,10 @@ from core.denoising.methods.registry import find_method
 from core.denoising.run import denoise_movie
 from core.models import ModelStore
 from core.movies import open_movie
+from core.noise.spectrum import NoiseSpectrum
 from core.protocol.denoise import Region
 
-from .helpers import Listener, install, request, write_movie
+from .helpers import Listener, install, lattice, request, write_movie
 
 
 @pytest.fixture
@@ -84,3 +87,23 @@ def test_small_frames_pass(tmp_path, store, size):
     result = denoise_movie(request(source, "lattice"), store, Listener())
     assert read(result.output).shape == (1, *size)
     assert np.isfinite(read(result.output)).all()
+
+
+def test_behind_a_camera_it_measures_the_noise_and_is_shown_counts():
+    """A scintillator: at low frequencies the noise is two and a half times the counts' own, at high ones damped."""
+    camera = NoiseSpectrum(0.1, 2.4, 0.2, 0.2, 2.0)
+    truth = lattice(128, 128, 6.0, 12.0)[None]
+    noise = np.random.default_rng(5).standard_normal(truth.shape).astype(np.float32)
+    noisy = (truth + camera.colour(noise * np.float32(6.0**0.5))).astype(np.float32)
+    method = find_method("lattice-general", ModelStore.default()).make(Device("cpu", "CPU", False), "float32")
+    told = method.prepare(ArrayMovie(noisy), QuietContext())
+    assert told.parameters["factor"] == pytest.approx(2.5, rel=0.4)
+    again = method.prepare(ArrayMovie(noisy), QuietContext(), json.loads(json.dumps(told.parameters)))
+    assert again.parameters == told.parameters
+    unaware = method.prepare(ArrayMovie(noisy), QuietContext(), {"binning": told.parameters["binning"]})
+    error, blind = (
+        float(np.mean((denoise_array(method, noisy, state=state) - truth) ** 2)) for state in (again, unaware)
+    )
+    assert error < 0.7 * blind
+    # The whole frame's mean goes with a part of it, and the halo covers what whitening looks at.
+    assert told.geometry.halo > unaware.geometry.halo

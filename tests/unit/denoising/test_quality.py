@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.denoising.quality import FrameQuality, expected_worst, local_mean_error, summary, verdict
+from core.denoising.quality import FrameQuality, expected_worst, local_mean_error, of_lines, summary, verdict
 from core.protocol.denoise import IntensityScale
 
 TYPED = IntensityScale(gain=1, source="typed")
@@ -91,3 +91,11 @@ def test_chance_alone_is_foreseen():
     worst = np.abs(rng.standard_normal((2000, 100))).max(axis=1)
     assert expected_worst(100) == pytest.approx(np.median(worst), abs=0.05)
     assert expected_worst(0) == 0
+
+
+def test_lines_are_told_where_they_were_taken_out():
+    assert of_lines([0.0, 0.0]) == ()
+    (notice,) = of_lines([0.0, 0.25, 0.1])
+    assert notice.code == "lines"
+    assert "2 of 3 frames" in notice.text
+    assert "0.25" in notice.text

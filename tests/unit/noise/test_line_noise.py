@@ -1,0 +1,63 @@
+"""Offsets that whole rows or columns of a frame share: found, taken out, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.noise.line_noise import line_offsets
+
+
+def noise(seed: int, shape: tuple[int, int] = (256, 192)) -> np.ndarray:
+    return np.random.default_rng(seed).normal(5.0, 2.0, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_offsets_of_lines_are_found_and_taken_out(transposed):
+    true = np.random.default_rng(1).normal(0, 0.5, 192)
+    frame = noise(2) + true.astype(np.float32)[None]
+    found = line_offsets(frame.T if transposed else frame)
+    here, there = (found.rows, found.columns) if transposed else (found.columns, found.rows)
+    assert not there.any()
+    assert found.rms == pytest.approx(0.5, rel=0.3)
+    # Not much more is left than the noise of a mean over 256 px (0.125).
+    assert np.std(true - true.mean() - here) < 0.2
+    clean = found.subtract(frame.T if transposed else frame)
+    assert clean.dtype == np.float32
+    assert clean.mean() == pytest.approx(frame.mean(), abs=1e-4)
+
+
+def test_rows_and_columns_at_once():
+    rng = np.random.default_rng(3)
+    rows, columns = rng.normal(0, 0.6, 256), rng.normal(0, 0.4, 192)
+    found = line_offsets((noise(4) + rows[:, None] + columns[None]).astype(np.float32))
+    assert np.corrcoef(found.rows, rows)[0, 1] > 0.95
+    assert np.corrcoef(found.columns, columns)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_plain_noise_has_none(seed):
+    assert line_offsets(noise(seed)) is None
+
+
+def test_correlated_noise_has_none():
+    from scipy.ndimage import gaussian_filter
+
+    assert line_offsets(gaussian_filter(noise(5), 0.7)) is None
+
+
+def test_a_lattice_along_the_axes_and_a_straight_interface_stay():
+    columns = np.arange(192)
+    lattice = 2 * np.cos(2 * np.pi * columns / 7.3) + (columns > 90)
+    frame = (noise(6) + lattice[None]).astype(np.float32)
+    assert line_offsets(frame) is None
+    offsets = np.random.default_rng(7).normal(0, 0.5, 192)
+    found = line_offsets((frame + offsets[None]).astype(np.float32))
+    waves = np.exp(-2j * np.pi * columns / 7.3)
+    assert abs(waves @ found.columns) < 0.1 * abs(waves @ lattice)
+    assert np.corrcoef(found.columns, offsets)[0, 1] > 0.7
+
+
+def test_small_and_empty_frames_pass():
+    assert line_offsets(np.ones((40, 200), np.float32)) is None
+    assert line_offsets(np.zeros((100, 100), np.float32)) is None
