@@ -20,6 +20,9 @@ OVER_SMOOTHED, OVER_FITTED = 0.12, 0.12
 _SURE_PART = 0.4
 # Share of a frame's own noise that is left, and the power that was taken away, over that of the noise.
 IDENTITY, _HARDLY = 0.6, 0.3
+# Dispersion of what was taken away from which on it is counting noise in full; and its share of the power that noise
+# which isn't in the result must have: a filter that passes h of the noise takes (1 - h)^2 of it, not 1 - h.
+_COUNTING, _ALL_OF_IT, _MUCH = 0.7, 0.9, 0.3
 # Weight of the frames beside over a frame's own, and how sure it must be (standard errors).
 NEIGHBOURS, _NEIGHBOURS_SURE = 0.1, 4.0
 # Slope below which contrast is exaggerated: a filter has 1 or more.
@@ -42,10 +45,23 @@ def uses_neighbours(response: TemporalResponse | None) -> bool:
     return plain or _matched(response)
 
 
-def noise_flags(found: Removable) -> list[Flag]:
-    """Identity, over-fitted, over-smoothed."""
+def shows_what_changes(found: Removable, dispersion: float | None) -> bool:
+    """Whether what looks like a frame's own noise in the result is a picture that changes from frame to frame.
+
+    Neighbouring frames can't tell scan jitter, say, from noise. But a result with much of its frame's noise takes
+    little away, never as much as counting noise is; `dispersion` None: the gain isn't known.
+    """
+    if dispersion is None or not found.own_noise > _MUCH:
+        return False
+    return dispersion > _COUNTING and found.taken > _ALL_OF_IT * (1 - found.own_noise)
+
+
+def noise_flags(found: Removable, dispersion: float | None = None) -> list[Flag]:
+    """Identity, over-fitted, over-smoothed; `dispersion` of what was taken away, where the gain is known."""
     flags = []
-    if found.own_noise > IDENTITY and found.taken < _HARDLY:
+    if shows_what_changes(found, dispersion):
+        pass
+    elif found.own_noise > IDENTITY and found.taken < _HARDLY:
         text = (
             f"{_percent(found.own_noise)} of each frame's own noise is still in the result: hardly anything was done."
         )
@@ -141,10 +157,10 @@ def intensity_flags(intensity: Intensity) -> list[Flag]:
     """Means that differ, units that differ without need, and highlights that were cut off."""
     flags = []
     if intensity.other_units and not intensity.rescaled:
-        text = (
-            f"The result's mean is {intensity.ratio:.3f} times the raw movie's. Judged was {intensity.scale:.4g} x "
-            f"result {intensity.offset:+.4g}, the line that fits best."
-        )
+        mean = f"mean is {intensity.ratio:.3f} times the raw movie's"
+        # With a black level taken off twice a ratio means nothing.
+        said = f"The result's {mean}" if intensity.ratio > 0 else "The result's values are not in the raw movie's units"
+        text = f"{said}. Judged was {intensity.scale:.4g} x result {intensity.offset:+.4g}, the line that fits best."
         flags.append(Flag(code="units", text=text, value=abs(intensity.ratio - 1), limit=KEPT))
     elif not intensity.other_units and abs(intensity.ratio - 1) > KEPT:
         text = f"The result's mean is {intensity.ratio:.3f} times the raw movie's: intensities are not kept."

@@ -92,7 +92,15 @@ def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[],
         if known.references is None:
             out.measures["upsnr"] = Measure(value=None, unit="dB", caveat=_INSIDE)
         out.tell("neighbours-in-result", _INSIDE, "warning")
-    out.flags += limits.intensity_flags(intensity) + core.flags()
+    dispersion = parts.dispersion if known.gain else None
+    out.flags += limits.intensity_flags(intensity) + core.flags(dispersion)
+    if core.found is not None and limits.shows_what_changes(core.found, dispersion):
+        text = (
+            "What was taken away is as strong as counting noise, so what looks like each frame's own noise in the "
+            "result is a picture that changes from frame to frame, such as by scan jitter. Neighbouring frames can't "
+            "judge its error."
+        )
+        out.tell("frames-differ", text)
     if core.found is None and known.gain:
         out.flags += limits.single_frame_flags(parts.dispersion, parts.fine)
     _tell_limits(out, clips, core, known)
@@ -102,10 +110,10 @@ def judge(clips: Sequence[Clip], known: Known | None = None, check: Callable[[],
 
 
 def flag(clips: Sequence[Clip]) -> tuple[list[Flag], dict[str, float]]:
-    """Only the flags of `judge`, and the numbers that they were made of."""
+    """Only the flags of `judge`, and the numbers that they were made of; the raw frames are in electrons."""
     clips, intensity = match(clips)
     core = _core(clips, lambda: None)
-    flags = limits.intensity_flags(intensity) + core.flags()
+    flags = limits.intensity_flags(intensity) + core.flags(residual(clips).dispersion)
     values = {"intensity": intensity.ratio, "drift": float("nan") if core.drift is None else core.drift}
     if core.found is not None:
         for name, share in (("put_back", core.found.put_back), ("smoothed", core.found.smoothed)):
@@ -132,8 +140,8 @@ class _Core:
     apart: int
     inside: bool
 
-    def flags(self) -> list[Flag]:
-        noise = [] if self.found is None or self.inside else limits.noise_flags(self.found)
+    def flags(self, dispersion: float | None) -> list[Flag]:
+        noise = [] if self.found is None or self.inside else limits.noise_flags(self.found, dispersion)
         wrong = limits.belonging_flags(self.belongs)
         if self.belongs.mismatch:
             noise = []
@@ -249,7 +257,10 @@ def _error_measures(found: Removable | None, inside: bool) -> dict[str, Measure]
         "Signal too weak to be had from one frame doesn't count."
     )
     smooth = "Share of the error that linear smoothing would take off; 0 or less is good."
-    own = "Share of a frame's own noise that is left, over all frequencies; 1 for the raw frame, not 0 for a good one."
+    own = (
+        "Share of a frame's own noise that is left, over all frequencies; 1 for the raw frame, not 0 for a good one. "
+        "What changes from frame to frame counts as noise."
+    )
     error = (
         "Mean squared error over the raw frames' noise variance, a ratio of variances: its root is the error in noise "
         "levels (0.2 is 45 % of the noise). Against neighbouring frames, their noise taken off, and without what is "

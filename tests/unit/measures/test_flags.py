@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from core.measures.clips import Clip
-from core.measures.judging import flag, judge
+from core.measures.judging import Known, flag, judge
 from tests.unit.measures.drifting_scenes import Frames, Scene, mean_along_drift, mean_of_three, scene
 
 DOSES = (0.5, 4.0, 20.0)
@@ -157,3 +157,30 @@ def test_a_camera_that_blurs_its_noise_is_judged_like_a_counter() -> None:
     assert codes(camera, camera.raw) == {"identity"}
     assert codes(camera, camera.blurred(camera.best_sigma)) == set()
     assert "over-smoothed" in codes(camera, camera.blurred(1.6 * camera.best_sigma))
+
+
+def torn(dose: float = 20.0, frames: int = 12, side: int = 96) -> Scene:
+    """A scanned lattice whose lines are shifted anew in each frame."""
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:side, :side].astype(np.float64)
+    moved_x = x + rng.normal(0, 0.9, (frames, side, 1))
+    clean = dose * (1 + 0.5 * np.cos(2 * np.pi * moved_x / 7) + 0.4 * np.cos(2 * np.pi * y / 9))
+    return Scene(rng.poisson(clean).astype(np.float32), clean.astype(np.float32), np.zeros((frames, 2)))
+
+
+def test_scan_jitter_in_the_truth_is_not_called_noise() -> None:
+    one = torn()
+    found = judge([one.clip(one.clean)])
+    assert found.measures["own_noise"].value > 0.5
+    assert found.flags == []
+    assert "frames-differ" in {notice.code for notice in found.notices}
+
+
+def test_a_torn_movie_that_was_hardly_denoised_is_still_called_so() -> None:
+    one = torn()
+    assert "identity" in codes(one, one.raw)
+    assert "identity" in codes(one, one.blurred(0.4))
+    assert codes(one, one.clean + np.float32(0.6) * (one.raw - one.clean)) & {"identity", "over-fitted"}
+    assert codes(one, one.clean + np.float32(0.3) * (one.raw - one.clean)) & {"identity", "over-fitted"}
+    # Where the gain isn't known, noise can't be told from what changes.
+    assert {found.code for found in judge([one.clip(one.clean)], Known(gain=False)).flags} == {"over-fitted"}
