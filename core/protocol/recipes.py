@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from core.protocol.base import Record
+from core.protocol.simulation import Modality
 
 
 class LibraryRecipe(Record):
@@ -46,6 +47,8 @@ class ScenesRecipe(Record):
         How many of its structures are taken, from the first; without a number, all.
     folder : str, optional
         Where they lie, or will be made, as seen from the training's own folder: several trainings may share one.
+    modalities : tuple of str
+        Scenes of these alone are taken; empty takes all. So trainings may share a set, each with its part of it.
     share : float
         Of the patches, where there is a library too.
     binnings : tuple of int
@@ -61,6 +64,7 @@ class ScenesRecipe(Record):
     recipe: str | None = None
     structures: int | None = Field(default=None, gt=0)
     folder: str = "scenes"
+    modalities: tuple[Modality, ...] = ()
     share: float = Field(default=1.0, gt=0, le=1)
     binnings: tuple[int, ...] = (1, 2, 4)
     binned_nm: tuple[float, float] = (0.012, 0.07)

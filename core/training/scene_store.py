@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,12 @@ def open_scenes(
     folder: Path,
     progress: Callable[[float, str], None],
     should_stop: Callable[[], bool],
+    modalities: Sequence[str] = (),
     workers: int = 2,
 ) -> Scenes:
     """Open the scenes of a recipe in `folder`, simulating what is missing first.
 
-    What ``quietbeam simulate`` wrote into a folder is taken as it is.
+    What ``quietbeam simulate`` wrote into a folder is taken as it is. Of `modalities` alone if there are any.
 
     Raises
     ------
@@ -86,18 +87,19 @@ def open_scenes(
                 progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
     finally:
         torch.set_num_threads(threads)
-    return scenes_of(folder)
+    return scenes_of(folder, modalities)
 
 
-def scenes_of(folder: Path) -> Scenes:
-    """Open what lies in a folder, as it is.
+def scenes_of(folder: Path, modalities: Sequence[str] = ()) -> Scenes:
+    """Open what lies in a folder, as it is, or what of it is of some modalities.
 
     Raises
     ------
     TrainingError
         There is nothing to train on, or nothing to validate with.
     """
-    scenes = Scenes(*(_files(folder / split) for split in ("train", "validation")))
+    found = (_files(folder / split) for split in ("train", "validation"))
+    scenes = Scenes(*(tuple(one for one in some if not modalities or one.modality in modalities) for some in found))
     if not scenes.train or not scenes.validation:
         what = f"{len(scenes.train)} scenes to train on and {len(scenes.validation)} to validate with are too few."
         advice = "Raise 'scenes.structures', or the shares in the [split] of the recipe that simulates them."

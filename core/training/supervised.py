@@ -162,12 +162,12 @@ def _open_source(
         if recipe.scenes is not None:
             folder = out_dir / recipe.scenes.folder
             if recipe.scenes.recipe is None:
-                scenes = scenes_of(folder)
+                scenes = scenes_of(folder, recipe.scenes.modalities)
             else:
                 simulated = load_simulation(recipe.scenes.recipe)
                 if recipe.scenes.structures is not None:
                     simulated = simulated.model_copy(update={"structures": recipe.scenes.structures})
-                scenes = open_scenes(simulated, folder, progress, should_stop)
+                scenes = open_scenes(simulated, folder, progress, should_stop, recipe.scenes.modalities)
     except StoppedError:
         return None
     return Source(library, scenes, recipe.scenes)

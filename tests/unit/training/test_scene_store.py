@@ -7,6 +7,7 @@ import pytest
 
 from core.protocol.recipes import ScenesRecipe, TrainRecipe
 from core.protocol.simulation import SceneRecipe, SimulateRecipe, SplitRecipe
+from core.training.errors import TrainingError
 from core.training.library_store import StoppedError
 from core.training.scene_store import open_scenes
 from core.training.supervised import train
@@ -32,6 +33,17 @@ def test_structures_are_made_once_and_none_is_on_both_sides(tmp_path: Path) -> N
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
     assert open_scenes(_RECIPE, tmp_path, _nothing, lambda: False) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")} == written
+
+
+def test_a_training_takes_its_part_of_a_set_that_others_share(tmp_path: Path) -> None:
+    film = SceneRecipe(modality="TEM", pixel_nm=(0.4, 0.5))
+    mixed = _RECIPE.model_copy(update={"scenes": (_SCENE, film), "structures": 12})
+    every = open_scenes(mixed, tmp_path, _nothing, lambda: False)
+    part = open_scenes(mixed, tmp_path, _nothing, lambda: False, ("SEM",))
+    assert {scene.modality for scene in every.train} == {"SEM", "TEM"}
+    assert part.train == tuple(scene for scene in every.train if scene.modality == "SEM")
+    with pytest.raises(TrainingError, match="0 scenes"):
+        open_scenes(mixed, tmp_path, _nothing, lambda: False, ("ABF",))
 
 
 def test_stopping_leaves_what_is_finished(tmp_path: Path) -> None:
