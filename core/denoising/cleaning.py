@@ -12,6 +12,7 @@ from scipy import ndimage
 from core.denoising.denoiser import Frames, Mask
 from core.noise.clusters import brightest, judge
 from core.noise.hot_pixels import Near, anscombe, hot_pixels, perhaps_stuck, stays
+from core.noise.sharp_hits import sharp_hits
 from core.noise.stuck import stuck
 
 _SIDE = 2
@@ -30,6 +31,11 @@ class Around(Protocol):
     @property
     def counts(self) -> bool:
         """Whether the gain is known."""
+        ...
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there are no frames around."""
         ...
 
     def beside(self, rows: Pixels, columns: Pixels) -> npt.NDArray[np.floating]:
@@ -107,6 +113,12 @@ def clean(
         hot, lone = _hot(electrons, least, bad, around)
         if hot.any():
             _fill(electrons, bad | hot)
+        if around is not None and around.nothing:
+            # No other frame can be asked: what has no flanks at all is a hit.
+            sharp = sharp_hits(electrons, least) & ~bad & ~hot
+            if sharp.any():
+                hot |= sharp
+                _fill(electrons, bad | hot)
         wide, doubtful = _wide_hits(electrons, least, bad | hot, around)
         hot |= wide
         left = lone + doubtful

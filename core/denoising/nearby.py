@@ -107,6 +107,11 @@ class Nearby:
         """Whether electrons are electrons."""
         return self.scale.source != "unknown"
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there are no sums before and after."""
+        return not self._starts(1)
+
     def beside(self, rows: Pixels, columns: Pixels) -> npt.NDArray[np.float64]:
         """Electrons (M, N) of N pixels in the sums before and after."""
         line = Scaling.of(self.scale, self.summed)

@@ -87,3 +87,54 @@ def test_a_dead_band_is_closed_from_its_rims():
     defects[:, 30:42] = True
     cleaned = clean(np.where(defects, np.float32(np.nan), frame), np.inf, defects)
     assert np.abs(cleaned.electrons - frame).max() < 12
+
+
+class Around:
+    """No frames, or two that show nothing at these pixels."""
+
+    counts = True
+
+    def __init__(self, nothing: bool) -> None:
+        self.nothing = nothing
+
+    def beside(self, rows, columns):
+        return np.full((0 if self.nothing else 2, len(rows)), 0.3)
+
+    def series(self, rows, columns):
+        return np.full((1, len(rows), 25), 0.3)
+
+    def rest(self):
+        return None if self.nothing else 1.0
+
+
+def struck() -> tuple[np.ndarray, np.ndarray]:
+    """A camera's single image of weak light with hits of 38 to 230 electrons."""
+    frame = (0.3 + 0.3 * np.random.default_rng(0).normal(size=(96, 96))).astype(np.float32)
+    hits = np.zeros_like(frame)
+    hits[20, 30] = 38.0
+    hits[60:63, 50:53] = [[195, 118, 86], [161, 228, 116], [144, 0, 0]]
+    return frame, hits
+
+
+def test_hits_of_a_single_image_are_replaced_without_other_frames_to_ask():
+    frame, hits = struck()
+    cleaned = clean(frame + hits, around=Around(nothing=True))
+    assert cleaned.mask[hits > 0].all()
+    assert cleaned.hot >= 8
+    assert np.abs(cleaned.electrons - 0.3).max() < 2
+    assert cleaned.dose == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_bright_atom_of_a_single_image_stays():
+    frame, _ = struck()
+    y, x = np.mgrid[:96, :96]
+    atom = (400 * np.exp(-((y - 40.3) ** 2 + (x - 50.6) ** 2) / (2 * 0.8**2))).astype(np.float32)
+    cleaned = clean(frame + atom, around=Around(nothing=True))
+    assert cleaned.mask is None or not cleaned.mask.any()
+    assert np.array_equal(cleaned.electrons, frame + atom)
+
+
+def test_hits_stay_where_they_are_not_to_be_sought():
+    frame, hits = struck()
+    cleaned = clean(frame + hits, least=np.inf, around=Around(nothing=True))
+    assert np.array_equal(cleaned.electrons, frame + hits)
