@@ -214,10 +214,19 @@ def test_a_wide_hit_of_one_frame_is_replaced_whole(frame: int, summed: int) -> N
     assert not sum(one.left for one in found)
 
 
-def test_a_wide_hit_in_a_single_frame_is_told() -> None:
+def test_a_wide_hit_in_a_single_frame_is_replaced_where_it_has_no_flanks() -> None:
     frames = quiet(1)
     frames[0, 20:22, 20:23] = 4000
     (found,) = cleaned(frames)
+    assert found.hot == 6
+    assert found.electrons.max() < 40
+    assert found.left == 0
+
+
+def test_a_bright_spot_with_flanks_in_a_single_frame_is_left_and_told() -> None:
+    frames = quiet(1).astype(np.float64)
+    frames[0] += spots(frames.shape[1], [(20.3, 20.4)], 0.7, [4000.0])
+    (found,) = cleaned(np.rint(frames).astype(np.uint16))
     assert found.hot == 0
     assert found.left == 1
 
