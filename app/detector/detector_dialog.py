@@ -200,7 +200,7 @@ class DetectorDialog(QDialog):
         self.progress.say(text, level)
         self.folder.setVisible(result.mask is not None)
         if result.mask is not None:
-            self.defects.set_path(result.mask, use=result.dead + result.hot + result.unstable > 0)
+            self.defects.set_path(result.mask, use=any((result.dead, result.hot, result.unstable)))
             self.mark.setChecked(True)
         if result.pattern is not None:
             # Measured is not chosen: what is taken out of the frames is the user's word.

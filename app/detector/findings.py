@@ -15,18 +15,24 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("findings", text)
 
 
+def _found(result: DetectorResult) -> str:
+    """What was counted, and what could not be told: that is no 0."""
+    counted = [(_tr("dead"), result.dead), (_tr("hot"), result.hot), (_tr("unstable"), result.unstable)]
+    pixels = ", ".join(f"{count_text(count)} {what}" for what, count in counted if count is not None)
+    untold = [_tr("{0} pixels").format(what) for what, count in counted if count is None]
+    told = [_tr("{0} pixels").format(pixels)] if pixels else []
+    if result.hits is not None and result.hits_per_frame is not None:
+        hits = _tr("{0} X-ray hits, {1} a frame")
+        told.append(hits.format(count_text(result.hits), number_text(result.hits_per_frame, 2)))
+    else:
+        untold.append(_tr("X-ray hits"))
+    text = _tr("In {0}: {1}.").format(frames_text(result.frames), "; ".join(told) or _tr("nothing could be told"))
+    return f"{text} {_tr('Not told: {0}.').format(', '.join(untold))}" if told and untold else text
+
+
 def findings_text(result: DetectorResult) -> tuple[str, str]:
     """(sentences, level of the worst notice)."""
-    lines = [
-        _tr("In {0}: {1} dead, {2} hot, {3} unstable pixels; {4} X-ray hits, {5} a frame.").format(
-            frames_text(result.frames),
-            count_text(result.dead),
-            count_text(result.hot),
-            count_text(result.unstable),
-            count_text(result.hits),
-            number_text(result.hits_per_frame, 2),
-        )
-    ]
+    lines = [_found(result)]
     told_already = any(notice.code.startswith("pattern") for notice in result.notices)
     if result.pattern_rms is None and not told_already:
         lines.append(_tr("Whether the camera adds a fixed pattern cannot be told from this movie."))

@@ -60,9 +60,13 @@ def _look(request: DetectorRequest, as_json: bool) -> DetectorResult:
         return run(request, listener)
 
 
+# Nothing was found because nothing could be looked for: that is no 0.
+_NOT_TOLD = "not told"
+
+
 def print_result(out: Console, result: DetectorResult) -> None:
     """Say what was found and where it lies."""
-    pattern = "not told"
+    pattern = _NOT_TOLD
     if result.pattern_rms is not None:
         share = "" if result.pattern_share is None else f", {100 * result.pattern_share:.2g} % of one frame's noise"
         pattern = f"{result.pattern_rms:.3g} stored units{share}" if result.pattern_rms else "none found"
@@ -71,7 +75,7 @@ def print_result(out: Console, result: DetectorResult) -> None:
         ("Dead", _count(result.dead, "pixel")),
         ("Hot", _count(result.hot, "pixel")),
         ("Unstable", _count(result.unstable, "pixel")),
-        ("Hits", f"{result.hits}, {result.hits_per_frame:.2g} a frame"),
+        ("Hits", _NOT_TOLD if result.hits is None else f"{result.hits}, {result.hits_per_frame:.2g} a frame"),
         ("Pattern", pattern),
         ("Mask", result.mask),
         ("Pixels", result.table),
@@ -84,5 +88,5 @@ def print_result(out: Console, result: DetectorResult) -> None:
         out.print(f"Use it: quietbeam denoise FILE --defects {result.mask}")
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int | None, what: str) -> str:
+    return _NOT_TOLD if number is None else f"{number} {what}{'' if number == 1 else 's'}"

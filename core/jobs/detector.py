@@ -70,7 +70,8 @@ def run(request: DetectorRequest, context: RunContext) -> DetectorResult:
         statistics, defects, pattern = look.all(meta)
     found = defects if known is None else replace(defects, mask=defects.mask | known)
     _tell_found(found, pattern, statistics, told)
-    result = _result(statistics, found, pattern, len(sample.frames))
+    lens = not (meta.pixel_unit or "").startswith("1/")
+    result = _result(statistics, found, pattern, len(sample.frames), lens)
     if files is not None and statistics is not None:
         result = _written(result, files, statistics, found, pattern, request, told, sample)
     return result.model_copy(update={"notices": tuple(told.notices)})
@@ -126,6 +127,10 @@ def _tell_found(defects: Defects, pattern: FixedPattern, statistics: Statistics 
             "The frames hold no noise, or too few electrons: a pixel that doesn't behave like the others can't be told."
         )
         told.tell(Notice(level="warning", code="no-noise", text=text))
+    strange = int(np.count_nonzero(~statistics.usable))
+    if strange:
+        text = f"{strange} pixels hold no number (NaN or infinite) in one frame or more: nothing can be told of them."
+        told.tell(Notice(level="warning", code="not-finite", text=text))
     for name, numbers in (("row", defects.lines.rows), ("column", defects.lines.columns)):
         if numbers:
             text = f"Dead from one end to the other: {_listed(name, numbers)}, counted from 0."
@@ -156,21 +161,30 @@ def _listed(name: str, numbers: Sequence[int]) -> str:
     return f"{name}{'' if len(numbers) == 1 else 's'} {some}{more}"
 
 
-def _result(statistics: Statistics | None, defects: Defects, pattern: FixedPattern, frames: int) -> DetectorResult:
-    hits = 0
-    if statistics is not None:
-        # A pixel that is hit again and again is counted once, as unstable.
-        hits = sum(int(np.count_nonzero(defects.mask[hit.rows, hit.columns] == 0)) for hit in statistics.hits)
+def _result(
+    statistics: Statistics | None, defects: Defects, pattern: FixedPattern, frames: int, lens: bool
+) -> DetectorResult:
+    hits: int | None = None
     share = None
+    counts = {DEAD: defects.count(DEAD), HOT: defects.count(HOT), UNSTABLE: defects.count(UNSTABLE)}
+    told: set[int] = set()
+    if statistics is not None and statistics.usable.any():
+        if lens:
+            # A pixel that is hit again and again is counted once, as unstable.
+            hits = sum(int(np.count_nonzero(defects.mask[hit.rows, hit.columns] == 0)) for hit in statistics.hits)
+        if statistics.line is not None and frames >= FEW:
+            told = {DEAD, HOT, UNSTABLE} if lens else {DEAD}
     if pattern.rms is not None and statistics is not None and statistics.line is not None:
         share = pattern.rms / max(statistics.line.typical**0.5, 1e-300)
+    # None isn't the same as "not one": what was found counts, whatever else could not be told.
+    dead, hot, unstable = (count if count or kind in told else None for kind, count in counts.items())
     return DetectorResult(
         frames=frames,
-        dead=defects.count(DEAD),
-        hot=defects.count(HOT),
-        unstable=defects.count(UNSTABLE),
+        dead=dead,
+        hot=hot,
+        unstable=unstable,
         hits=hits,
-        hits_per_frame=hits / max(1, frames),
+        hits_per_frame=None if hits is None else hits / max(1, frames),
         pattern_rms=pattern.rms,
         pattern_share=share,
     )

@@ -62,10 +62,10 @@ class DetectorResult(Record):
 
     Attributes
     ----------
-    dead, hot, unstable : int
-        Pixels that never answer, that always lie above their neighbours, that flicker.
-    hits : int
-        X-ray and cosmic hits in the frames that were read; `hits_per_frame` on average.
+    dead, hot, unstable : int or None
+        Pixels that never answer, that always lie above their neighbours, that flicker; None: can't be told.
+    hits : int or None
+        X-ray and cosmic hits in the frames that were read; `hits_per_frame` on average. None: can't be told.
     pattern_rms : float or None
         Strength of the fixed pattern in stored units, above what noise explains; None: can't be told.
     pattern_share : float or None
@@ -76,11 +76,11 @@ class DetectorResult(Record):
 
     kind: Literal["detector"] = "detector"
     frames: int
-    dead: int
-    hot: int
-    unstable: int
-    hits: int
-    hits_per_frame: float
+    dead: int | None
+    hot: int | None
+    unstable: int | None
+    hits: int | None
+    hits_per_frame: float | None
     pattern_rms: float | None = None
     pattern_share: float | None = None
     mask: str | None = None

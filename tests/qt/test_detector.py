@@ -11,9 +11,10 @@ from pytestqt.qtbot import QtBot
 
 from app.actions.action_info import ActionId
 from app.detector.detector_dialog import DetectorDialog
+from app.detector.findings import findings_text
 from app.viewer.defects import MOST_DRAWN, DefectKind, Defects
 from core.protocol.base import ErrorInfo
-from core.protocol.clean_up import CleanUp, DetectorRequest
+from core.protocol.clean_up import CleanUp, DetectorRequest, DetectorResult
 from tests.qt.conftest import Desk
 
 MASK = "/data/a_defects.tif"
@@ -149,3 +150,12 @@ def test_very_many_defects_are_thinned_for_drawing() -> None:
     places = np.arange(50_000)
     found = Defects(places // 500, places % 500, np.ones(50_000, int))
     assert len(found.within(QRectF(0, 0, 500, 500))) == MOST_DRAWN
+
+
+def test_what_could_not_be_told_is_no_nought() -> None:
+    few = DetectorResult(frames=5, dead=None, hot=1, unstable=None, hits=3, hits_per_frame=0.6)
+    assert findings_text(few)[0].startswith(
+        "In 5 frames: 1 hot pixels; 3 X-ray hits, 0.6 a frame. Not told: dead pixels, unstable pixels."
+    )
+    none = DetectorResult(frames=1, dead=None, hot=None, unstable=None, hits=None, hits_per_frame=None)
+    assert findings_text(none)[0].startswith("In 1 frame: nothing could be told.")

@@ -127,7 +127,8 @@ def test_too_few_frames_are_said(tmp_path: Path, frames: int) -> None:
     movie, _ = with_defects(counted(np.ones((48, 48)), 8, 5.0), 0.0, 60.0, each=2)
     listener = Listener()
     result = run(DetectorRequest(source=str(write(tmp_path / "few.tif", movie[:frames]))), listener)
-    assert (result.dead, result.hot, result.unstable) == (0, 0, 0)
+    assert (result.dead, result.hot, result.unstable) == (None, None, None)
+    assert (result.hits is None) == (frames < 3)
     assert "few-frames" in listener.codes
 
 
@@ -137,7 +138,7 @@ def test_diffraction_and_what_was_read_are_said(tmp_path: Path) -> None:
     source = write(tmp_path / "spots.tif", movie, unit="1/nm")
     result = run(DetectorRequest(source=str(source), frames_used=10), listener)
     assert result.frames == 10
-    assert (result.dead, result.hot, result.unstable, result.hits) == (0, 0, 0, 0)
+    assert (result.dead, result.hot, result.unstable, result.hits) == (0, None, None, None)
     assert {"diffraction", "sampled"} <= set(listener.codes)
 
 
@@ -160,7 +161,7 @@ def test_diffraction_may_be_typed(tmp_path: Path) -> None:
     typed = Entered(pixel_size=(0.1, 0.1), pixel_unit="1/nm")
     listener = Listener()
     result = run(DetectorRequest(source=str(write(tmp_path / "a.tif", movie)), entered=typed), listener)
-    assert (result.dead, result.hot, result.unstable, result.hits) == (2, 0, 0, 0)
+    assert (result.dead, result.hot, result.unstable, result.hits) == (2, None, None, None)
     assert "diffraction" in listener.codes
 
 
@@ -173,7 +174,7 @@ def test_a_scanned_image_has_no_camera(broken, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("core.jobs.detector.open_movie", opened)
     listener = Listener()
     result = run(DetectorRequest(source=str(broken[0]), output=str(broken[0].parent)), listener)
-    assert (result.dead, result.hot, result.unstable, result.hits, result.mask) == (0, 0, 0, 0, None)
+    assert (result.dead, result.hot, result.unstable, result.hits, result.mask) == (None, None, None, None, None)
     assert "scanned" in listener.codes
 
 
@@ -185,3 +186,20 @@ def test_dead_columns_are_marked_and_named(tmp_path: Path) -> None:
     assert result.dead == 2 * 64
     assert (tifffile.imread(result.mask)[:, [20, 41]] == 1).all()
     assert any("columns 20, 41" in notice.text for notice in result.notices)
+
+
+@pytest.mark.parametrize("kind", ["no numbers", "constant", "part"])
+def test_where_nothing_can_be_told_no_number_is_given(tmp_path: Path, kind: str) -> None:
+    frames = counted(np.ones((48, 48)), 12, 5.0).astype(np.float32)
+    if kind == "constant":
+        frames[:] = 7
+    frames[:, : {"no numbers": 48, "constant": 0, "part": 6}[kind]] = np.nan
+    source = tmp_path / "strange.tif"
+    tifffile.imwrite(source, frames, imagej=True, metadata={"axes": "TYX"})
+    listener = Listener()
+    result = run(DetectorRequest(source=str(source)), listener)
+    if kind == "part":
+        assert (result.dead, result.unstable) == (0, 0)
+    else:
+        assert (result.dead, result.hot, result.unstable) == (None, None, None)
+    assert ("not-finite" in listener.codes) == (kind != "constant")
