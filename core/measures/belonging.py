@@ -40,6 +40,8 @@ _EVERYWHERE = 0.35
 _LAGS = (-3, -2, -1, 1, 2, 3)
 _LATE_SURE, _LATE_SHARE, _LATE_SLOPE = 5.0, 0.01, 0.995
 _TURNED_SURE, _TURNED_SHARE, _TURNED_SLOPE = 3.5, 0.2, 0.85
+# How far a result lies beside the movie for sure, px, and how finely places within a px are tried.
+_BESIDE, _REACH, _STEP = 0.2, 1.0, 0.1
 # Which frame is shown can be told only of a picture that goes at least so far, px.
 _LEAST_WAY = 1.0
 # Repeated frames are lost ones only if they are few: a picture that stands still repeats itself.
@@ -99,8 +101,8 @@ def belonging(clips: Sequence[Clip]) -> Belonging:
     if everywhere or slope < -_SHARE / 2:
         mismatch = _how(clips)
     # A filter never has a slope below 1.
-    elif slope < _LATE_SLOPE and _moves(clips) and (late := _late(clips, slope)):
-        mismatch = late
+    elif slope < _LATE_SLOPE:
+        mismatch = (_late(clips, slope) if _moves(clips) else "") or _beside(clips)
     if mismatch:
         return Belonging(slope, (), share, mismatch, _repeated(clips))
     blobs = sorted((one for clip in clips for one in added_blobs(clip)), key=lambda one: -one.surety)
@@ -155,6 +157,36 @@ def _late(clips: Sequence[Clip], slope: float) -> str:
         if surety > _LATE_SURE and gain > max(best, _LATE_SHARE):
             best, found = gain, f"Its frames fit the raw frames {abs(lag)} {'later' if lag > 0 else 'earlier'} better."
     return (_turned(clips) if slope < _TURNED_SLOPE else "") or found
+
+
+def _beside(clips: Sequence[Clip]) -> str:
+    """Whether the results fit the raw frames better a part of a px away, for sure."""
+    clip = max(clips, key=lambda one: one.frames)
+    raw, result = _detail(clip.raw), _detail(clip.result)
+    shape = clip.raw.shape[1:]
+    rows, columns = fft.fftfreq(shape[0])[None], fft.rfftfreq(shape[1])[:, None]
+    # Of a real picture's spectrum one half is kept; its other columns count twice.
+    twice = np.where((columns == 0) | (columns == 0.5), 1.0, 2.0).T / (shape[0] * shape[1])
+    crosses = [twice * fft.rfft2(f) * fft.rfft2(y).conj() for f, y in zip(result, raw, strict=True)]
+
+    def fits(y: Array, x: Array, cross: npt.NDArray[np.complexfloating]) -> Array:
+        """<f, raw moved by (y, x)> for all pairs of places."""
+        return np.asarray((np.exp(2j * np.pi * y[:, None] * rows) @ cross @ np.exp(2j * np.pi * columns * x)).real)
+
+    steps = np.round(np.arange(-_REACH, _REACH + _STEP / 2, _STEP), 2) + 0.0
+    tried = fits(steps, steps, np.sum(crosses, axis=0))
+    y, x = (float(steps[place]) for place in np.unravel_index(int(np.argmax(tried)), tried.shape))
+    if np.hypot(y, x) < _BESIDE:
+        return ""
+    here, there = ([float(fits(*place, one)[0, 0]) for one in crosses] for place in (_at(0, 0), _at(y, x)))
+    gain, surety = _sure([b - a for a, b in zip(here, there, strict=True)], there)
+    if surety < _LATE_SURE or gain < _LATE_SHARE:
+        return ""
+    return f"It lies {y:+.1f} rows and {x:+.1f} columns away from the movie."
+
+
+def _at(y: float, x: float) -> tuple[Array, Array]:
+    return np.array([y]), np.array([x])
 
 
 def _turned(clips: Sequence[Clip]) -> str:

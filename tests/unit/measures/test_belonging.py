@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from core.measures.clips import Clip
 from core.measures.judging import Known, flag, judge
 from core.measures.with_truth import truth_measures
-from tests.unit.measures.drifting_scenes import Frames, Scene, mean_along_drift, scene
+from tests.unit.measures.drifting_scenes import Frames, Scene, mean_along_drift, moved, scene
 
 
 def codes(one: Scene, result: Frames) -> set[str]:
@@ -167,3 +167,28 @@ def test_an_even_background_at_the_top_is_not_clipped() -> None:
     clean = np.minimum(one.clean, top)
     raw = np.random.default_rng(5).poisson(clean).astype(np.float32)
     assert "clipped" not in codes(Scene(raw, clean, one.shifts), clean)
+
+
+def fine(dose: float = 20.0, frames: int = 12, side: int = 96) -> Scene:
+    """A picture with detail of a few px that rests."""
+    texture = gaussian_filter(np.random.default_rng(2).normal(size=(side, side)), 1.0, mode="wrap")
+    clean = np.repeat(dose * np.clip(1 + 0.3 * texture / texture.std(), 0.05, None)[None], frames, axis=0)
+    raw = np.random.default_rng(3).poisson(clean)
+    return Scene(raw.astype(np.float32), clean.astype(np.float32), np.zeros((frames, 2)))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(0.5, 0.0), (0.0, -0.5), (0.4, 0.4)])
+def test_a_result_that_lies_half_a_px_beside_its_movie_is_a_mismatch(rows: float, columns: float) -> None:
+    one = fine()
+    beside = np.stack([moved(frame, np.array([rows, columns])) for frame in one.clean])
+    found = judge([one.clip(beside)])
+    assert [flag.code for flag in found.flags] == ["mismatch"]
+    assert f"{rows:+.1f} rows and {columns:+.1f} columns away" in found.flags[0].text
+
+
+def test_contrast_that_was_exaggerated_lies_beside_nothing() -> None:
+    one = fine()
+    found = judge([one.clip(one.clean + np.float32(0.25) * (one.clean - one.clean.mean()))])
+    codes = {flag.code for flag in found.flags}
+    assert codes
+    assert "mismatch" not in codes
