@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from core.networks.dncnn import DnCNN
 from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.networks.lattice_movie import LatticeMovieNet
 from core.networks.unet import SmallUNet, UNet
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "lattice-corrected": LatticeCorrectedNet,
+    "lattice-movie": LatticeMovieNet,
     "unet": UNet,
     "small-unet": SmallUNet,
     "dncnn": DnCNN,

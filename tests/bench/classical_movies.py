@@ -29,7 +29,9 @@ from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
 from core.denoising.devices import pick_device
 from core.denoising.methods.aligned import aligned_mean
+from core.denoising.methods.over_time import course_of
 from core.denoising.methods.registry import find_method
+from core.denoising.methods.time_windows import centred, summed
 from core.models import ModelStore
 from core.scoring.recorded import as_seen
 from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, MOTION, SIDES, benchmark_item, development_item
@@ -50,7 +52,9 @@ from tests.bench.score_clean_images import clean_image, quick_image
 
 CLEAN = Path(__file__).parents[3] / "shared" / "data" / "clean"
 METHODS = ("gaussian", "frame-average", "space-time-gaussian", "low-rank")
-ON_BENCHMARK = (*METHODS, "lattice-filter", "lattice-general")
+ON_BENCHMARK = (*METHODS, "lattice-filter", "lattice-general", "lattice-movie")
+# A model shown the mean of each frame and two to either side, moved by whole px along the drift as it is measured.
+SINGLE, FIVE = "lattice-general", "lattice-general on 5"
 # Measured once on such a movie, sigmas and threshold tuned against the truth.
 PUBLISHED = {
     0.5: {"noisy": 4.2, "gaussian": 28.3, "space-time-gaussian": 35.5, "low-rank": 34.2},
@@ -137,7 +141,7 @@ def main() -> None:
     parser.add_argument("--doses", nargs="+", type=float, default=[0.5, 5.0])
     parser.add_argument("--drift", nargs=2, type=float, default=[0.31, 0.14])
     parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--methods", nargs="+", choices=sorted(methods_there_are()))
+    parser.add_argument("--methods", nargs="+", choices=sorted((*methods_there_are(), FIVE)))
     parser.add_argument("--benchmark", metavar="FIRST:LAST")
     parser.add_argument("--every", type=int, default=1, metavar="N")
     parser.add_argument("--pictures", type=Path)
@@ -194,6 +198,8 @@ def measured(item: Item, name: str, noisy: Stack, judged: range, pictures: Path 
     clean = item.clean[list(judged)]
     if name == NOISY:
         return row_of(item, name, clean, noisy[list(judged)])
+    if name == FIVE:
+        return on_five(item, noisy, judged)
     method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
     state, tuning = timed(lambda: method.prepare(ArrayMovie(noisy, item.pixel_nm), QuietContext()))
     result, took = timed(lambda: denoise_array(method, noisy, item.pixel_nm, state=state, frames=judged))
@@ -202,6 +208,26 @@ def measured(item: Item, name: str, noisy: Stack, judged: range, pictures: Path 
     chosen = {key: value for key, value in state.parameters.items() if key != "drift"}
     seconds = {"tuning_s": tuning, "frame_s": took / len(judged)}
     return row_of(item, name, clean, result, chosen=chosen, **seconds)
+
+
+def on_five(item: Item, noisy: Stack, judged: range) -> Row:
+    """Let the single-frame model look at sums of five frames; it tunes itself on sums that share no frame."""
+    method = find_method(SINGLE, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    course, following = timed(lambda: course_of(ArrayMovie(noisy), QuietContext()))
+    frames = dict(enumerate(noisy))
+    doses = {number: float(frame.mean()) for number, frame in frames.items()}
+
+    def five(frame: int) -> Stack:
+        found = summed(frames, doses, centred(course, frame, 2), course)
+        assert found is not None
+        return found.electrons / np.float32(found.frames)
+
+    apart = np.stack([5 * five(frame) for frame in range(2, len(noisy) - 2, 5)])
+    state, tuning = timed(lambda: method.prepare(ArrayMovie(apart, item.pixel_nm), QuietContext()))
+    means = np.stack([5 * five(frame) for frame in judged])
+    result, took = timed(lambda: denoise_array(method, means, item.pixel_nm, state=state) / 5)
+    seconds = {"tuning_s": following + tuning, "frame_s": took / len(judged)}
+    return row_of(item, FIVE, item.clean[list(judged)], result, chosen=state.parameters, **seconds)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from core.denoising.devices import Device
 from core.denoising.errors import denoise_error
 from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.lattice import LatticeDenoiser
+from core.denoising.methods.lattice_movie import LatticeMovieDenoiser
 from core.denoising.methods.network import NetworkDenoiser
 from core.models import InstalledModel, ModelError, ModelStore
 from core.networks import registry
 from core.networks.lattice_corrected import LatticeCorrectedNet
+from core.networks.lattice_movie import LatticeMovieNet
 from core.protocol.model_card import ModelCard
 
 
@@ -78,7 +80,7 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
             str(model.folder),
             f"Install a newer Quietbeam, or choose another model (known: {known}).",
         )
-    lattice = card.architecture == "lattice-corrected"
+    lattice = card.architecture in ("lattice-corrected", "lattice-movie")
     return Method(
         card.name,
         card.version,
@@ -93,7 +95,10 @@ def find_method(name: str, store: ModelStore, version: str | None = None) -> Met
 def _make(model: InstalledModel, device: Device, precision: str) -> Denoiser:
     network = _load(model)
     if isinstance(network, LatticeCorrectedNet):
-        return LatticeDenoiser(model.card.name, network, device, precision)
+        single = LatticeDenoiser(model.card.name, network, device, precision)
+        if isinstance(network, LatticeMovieNet):
+            return LatticeMovieDenoiser(model.card.name, single, network.reaches)
+        return single
     return NetworkDenoiser(model.card.name, network, device, precision)
 
 
