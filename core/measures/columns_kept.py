@@ -168,7 +168,8 @@ def _columns(report: AtomReport, chance_pm: float, added: float, lost: Array) ->
     )
     if len(lost):
         places = ", ".join(f"({y:.0f}, {x:.0f})" for y, x in lost[:_NAMED])
-        kept += f" {len(lost)} are lost, such as those near row, column {places} of the middle frame."
+        some = "is lost, near" if len(lost) == 1 else "are lost, such as those near"
+        kept += f" {len(lost)} {some} row, column {places} of the middle frame."
     out = {
         "columns_kept": Measure(value=1 - len(lost) / max(1, total), caveat=kept),
         "columns_added": Measure(
