@@ -109,7 +109,7 @@ def belonging_flags(found: Belonging) -> list[Flag]:
         places = ", ".join(f"({y}, {x})" for y, x in found.added[:5])
         text = (
             f"{_percent(found.added_share)} of what is drawn near row, column {places} is not in the movie, in "
-            f"{len(found.added)} places of 32 x 32 px: atoms there may be invented, or contrast exaggerated."
+            f"{len(found.added)} places of 32 x 32 px: atoms there may be invented or erased, or contrast exaggerated."
         )
         flags.append(Flag(code="structure-added", text=text, value=found.added_share, limit=0.3))
     elif found.blobs:
@@ -117,7 +117,7 @@ def belonging_flags(found: Belonging) -> list[Flag]:
         first = found.blobs[0]
         text = (
             f"{_percent(first.share)} of the blob drawn near row, column ({first.y}, {first.x}) is not in the movie "
-            f"({len(found.blobs)} such: {places}): atoms there may be invented, or contrast exaggerated."
+            f"({len(found.blobs)} such: {places}): atoms there may be invented or erased, or contrast exaggerated."
         )
         flags.append(Flag(code="structure-added", text=text, value=first.share, limit=0.3))
     if found.repeated:
