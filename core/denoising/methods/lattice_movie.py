@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ from core.denoising.methods.time_windows import (
 )
 from core.protocol.denoise import Notice
 
-_CACHE_BYTES = 512 << 20
+# What is kept of neighbouring frames: denoised sums, and frames without hits.
+_SUMS_BYTES, _TIDIED_BYTES = 512 << 20, 256 << 20
 # Estimates of a frame that are alive at once, with their risks and weights.
 _BYTES_PER_PIXEL = 16 * 20.0
 
@@ -68,25 +69,35 @@ class SingleFrame(Protocol):
         """Denoise frames (T, H, W) whose whole frames have the mean `dose` (T,)."""
 
 
-@dataclass
-class _Cache:
-    """Denoised sums, by the frames that they are made of; the oldest go first."""
+class _Sized(Protocol):
+    """What takes memory."""
 
-    kept: OrderedDict[tuple[Any, ...], _Found] = field(default_factory=OrderedDict)
-    size: int = 0
+    @property
+    def nbytes(self) -> int:
+        """How much."""
 
-    def get(self, key: tuple[Any, ...]) -> _Found | None:
-        """Return what is kept, as the newest."""
-        if key in self.kept:
-            self.kept.move_to_end(key)
-        return self.kept.get(key)
 
-    def put(self, key: tuple[Any, ...], found: _Found) -> None:
-        """Keep a sum, and forget old ones beyond the limit."""
-        self.kept[key] = found
-        self.size += found.nbytes
-        while self.size > _CACHE_BYTES and len(self.kept) > 1:
-            self.size -= self.kept.popitem(last=False)[1].nbytes
+_T = TypeVar("_T", bound=_Sized)
+
+
+class _Cache(Generic[_T]):
+    """What was made of frames, by those frames; what was not asked for longest goes first, at so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[Any, ...], _T] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+        """Return what is kept, or make it and keep it."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = self._kept[key] = make()
+        self._size += made.nbytes
+        while self._size > self._most and len(self._kept) > 1:
+            self._size -= self._kept.popitem(last=False)[1].nbytes
+        return made
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,8 @@ class _Known:
     recorded: Recorded
     recording: Recording
     gain: bool
-    cache: _Cache = field(default_factory=_Cache)
+    sums: _Cache[_Found] = field(default_factory=lambda: _Cache[_Found](_SUMS_BYTES))
+    tidied: _Cache[Frames] = field(default_factory=lambda: _Cache[Frames](_TIDIED_BYTES))
 
 
 class LatticeMovieDenoiser:
@@ -148,7 +160,7 @@ class LatticeMovieDenoiser:
     def apply(self, state: State, block: Block) -> Block:
         """Denoise each wanted frame by the windows that hold it."""
         known = cast(_Known, state.data)
-        frames = _Tidied(block, known.recorded)
+        frames = _Tidied(block, known)
         out = [self._frame(place, block, frames, known) for place in range(*block.wanted)]
         return block.denoised(np.stack(out))
 
@@ -164,17 +176,14 @@ class LatticeMovieDenoiser:
         return mixed(frames[number], dose, estimates, known.recording.noise(binning), binning, known.gain)
 
     def _found(self, window: Window, level: Level, block: Block, frames: _Tidied, known: _Known) -> _Found:
-        numbers = range(window.start, window.stop)
-        key = (level.reach, window.centre, block.origin, *(frames.digest(number) for number in numbers))
-        found = known.cache.get(key)
-        if found is None:
+        def make() -> _Found:
             # Its middle frame is always there.
             total = cast(Summed, summed(frames, frames.doses, window, known.course))
-            clean = self._cleaner(known.recorded, known.context)
-            image = clean(total.electrons, total.dose, level.binning) / np.float32(total.frames)
-            found = _Found(image, total.covered, total.position, total.frames)
-            known.cache.put(key, found)
-        return found
+            image = self._cleaner(known.recorded, known.context)(total.electrons, total.dose, level.binning)
+            return _Found(image / np.float32(total.frames), total.covered, total.position, total.frames)
+
+        digests = (frames.digest(number) for number in range(window.start, window.stop))
+        return known.sums.get((level.reach, window.centre, block.origin, *digests), make)
 
     def _cleaner(self, recorded: Recorded, context: RunContext) -> Clean:
         # Hits are taken out of single frames, before they are summed.
@@ -235,21 +244,18 @@ class LatticeMovieDenoiser:
 class _Tidied(Mapping[int, Frames]):
     """A block's frames by their numbers, without hits; each is made when it is asked for."""
 
-    def __init__(self, block: Block, recorded: Recorded) -> None:
+    def __init__(self, block: Block, known: _Known) -> None:
         self._places = {int(number): place for place, number in enumerate(block.frames)}
-        self._electrons = block.electrons
-        self._limit = recorded.spike
-        self._made: dict[int, Frames] = {}
+        self._electrons, self._origin = block.electrons, block.origin
+        self._limit, self._made = known.recorded.spike, known.tidied
         self._digests: dict[int, bytes] = {}
         self.doses = {number: float(block.dose[place]) for number, place in self._places.items()}
 
     def __getitem__(self, number: int) -> Frames:
+        frame: Frames = self._electrons[self._places[number]]
         if self._limit is None:
-            frame: Frames = self._electrons[self._places[number]]
             return frame
-        if number not in self._made:
-            self._made[number] = without_spikes(self._electrons[self._places[number]], self._limit)
-        return self._made[number]
+        return self._made.get((self._origin, self.digest(number)), lambda: without_spikes(frame, self._limit))
 
     def __iter__(self) -> Any:
         return iter(self._places)

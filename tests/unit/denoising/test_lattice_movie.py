@@ -126,6 +126,21 @@ def test_a_frame_without_beam_stays_empty(still):
     assert error(result[6], still[0][6]) < 0.6 * error(alone(noisy)[6], still[0][6])
 
 
+def test_hits_are_taken_out_of_frames_before_they_are_summed(still):
+    class Hit(Blur):
+        """Knows by how much a hit exceeds its surroundings."""
+
+        def prepare(self, movie: ElectronMovie, context: RunContext, parameters: Any = None) -> State:
+            return super().prepare(movie, context, {"spike": 40.0, **(parameters or {})})
+
+    clean, noisy = still
+    hit = noisy.copy()
+    hit[4, 20, 30] = 400
+    denoiser = LatticeMovieDenoiser("movie", Hit(), (1, 2, 4))
+    result = denoise_array(denoiser, hit, frames=[3, 4])
+    assert np.abs(result - clean[3:5])[:, 15:26, 25:36].max() < 2.5
+
+
 def test_nothing_crosses_a_gap():
     """Two scenes that have nothing in common, with a gap between them: the other one's frames are never looked at."""
     first = counts(scene(np.zeros((8, 2)), DOSE, SIDE))
