@@ -113,12 +113,8 @@ def clean(
         hot, lone = _hot(electrons, least, bad, around)
         if hot.any():
             _fill(electrons, bad | hot)
-        if around is not None and around.nothing:
-            # No other frame can be asked: what has no flanks at all is a hit.
-            sharp = sharp_hits(electrons, least) & ~bad & ~hot
-            if sharp.any():
-                hot |= sharp
-                _fill(electrons, bad | hot)
+        if around is not None:
+            hot |= _sharp(electrons, least, bad | hot, around)
         wide, doubtful = _wide_hits(electrons, least, bad | hot, around)
         hot |= wide
         left = lone + doubtful
@@ -143,6 +139,18 @@ def _hot(electrons: Frames, least: float, bad: Mask, around: Around | None) -> t
     lone[rows, columns] = ~hot[rows, columns]
     found = _stuck(electrons, (perhaps_stuck(electrons, least, near) | lone) & ~bad & ~hot, around)
     return hot | found, int(np.count_nonzero(lone & ~found))
+
+
+def _sharp(electrons: Frames, least: float, bad: Mask, around: Around) -> Mask:
+    """Replace what has no flanks at all, unless it is there in the frames beside too; returns it."""
+    sharp = sharp_hits(electrons, least) & ~bad
+    rows, columns = np.nonzero(sharp)
+    if not len(rows):
+        return sharp
+    if not around.nothing:
+        sharp[rows, columns] = ~stays(electrons, sharp, around.beside(rows, columns))
+    _fill(electrons, bad | sharp)
+    return sharp
 
 
 def _stuck(electrons: Frames, asked: Mask, around: Around) -> Mask:

@@ -18,7 +18,7 @@ FAR = 10.0
 _LARGEST = 16
 # Groups of one frame; and how often what is left is looked through once the brightest are gone.
 _MOST, _ROUNDS = 8, 4
-_TILE = 16
+TILE = 16
 _CORE = 0.2
 # Pixels next to the core of a spot with a sigma of 0.45 px have 2.2 % of its peak or more in the mean.
 _SHARP, _ERRORS = 0.013, 2.0
@@ -69,7 +69,7 @@ def brightest(frame: Image) -> Brightest:
     """
     step = max(1, min(frame.shape) // 256)
     base = float(np.median(frame[::step, ::step]))
-    tiles = _tiles(frame)
+    tiles = tile_maxima(frame)
     peak = float(tiles.max()) - base
     nothing = Brightest(base, (), max(0.0, peak))
     limit = base + peak / FAR
@@ -103,12 +103,12 @@ def rest_of(frame: Image) -> float:
     return float(frame.max()) - float(found.base)
 
 
-def _tiles(frame: Image) -> Image:
-    """Largest value of each tile; those at the lower and the right border are narrower."""
+def tile_maxima(frame: Image) -> Image:
+    """Largest value of each tile of 16 x 16 px; those at the lower and the right border are narrower."""
     height, width = frame.shape
     # Pieces of rows first: that is quick, and little is left.
-    rows = np.stack([frame[top : top + _TILE].max(axis=0) for top in range(0, height, _TILE)])
-    return np.asarray(np.maximum.reduceat(rows, range(0, width, _TILE), axis=1))
+    rows = np.stack([frame[top : top + TILE].max(axis=0) for top in range(0, height, TILE)])
+    return np.asarray(np.maximum.reduceat(rows, range(0, width, TILE), axis=1))
 
 
 def _sharp(frame: Image, rows: Pixels, columns: Pixels) -> bool:

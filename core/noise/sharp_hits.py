@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from core.noise.clusters import TILE, tile_maxima
+
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.intp]
 
-_TILE = 16
+_LARGE = 1 << 20
 # How far a hit stands out: over how far the brightest tenth of the tiles around does, and in Poisson deviations, for
 # counts and for cameras, whose noise is blurred.
 _BEYOND, _COUNTS, _CAMERA = 8.0, 8.0, 5.0
@@ -49,9 +52,9 @@ def sharp_hits(frame: Image, least: float = 0.0) -> Mask:
         Nothing is marked if more than 0.2 % of the pixels (and more than 64) stand out so far: it is the specimen.
     """
     hits = np.zeros(frame.shape, dtype=np.bool_)
-    if min(frame.shape) < 2 * _TILE or not np.isfinite(least):
+    if min(frame.shape) < 2 * TILE or not np.isfinite(least):
         return hits
-    rows, columns = np.nonzero(_far_out(frame, least))
+    rows, columns = _far_out(frame, least)
     if len(rows) == 0 or len(rows) > max(_MANY, _MOST * frame.size):
         return hits
     order = np.argsort(-frame[rows, columns], kind="stable")
@@ -62,27 +65,35 @@ def sharp_hits(frame: Image, least: float = 0.0) -> Mask:
     return hits
 
 
-def _far_out(frame: Image, least: float) -> Mask:
-    """Pixels far beyond the brightest of their surroundings."""
-    middle, bright = _levels(frame)
+def _far_out(frame: Image, least: float) -> tuple[Pixels, Pixels]:
+    """Rows and columns of pixels far beyond the brightest of their surroundings."""
+    rows, columns = frame.shape[0] // TILE, frame.shape[1] // TILE
+    middle, bright = _levels(frame[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE))
     whole = bool(np.array_equal(frame[::7], np.rint(frame[::7])))
     deviations = _COUNTS if whole else _CAMERA
     floor = np.square(np.sqrt(np.maximum(middle, 0) + 0.375) + deviations / 2) - 0.375
-    limit = np.maximum(middle + np.maximum(_BEYOND * (bright - middle), least), floor).astype(np.float32)
-    height, width = frame.shape
-    each = np.repeat(np.repeat(limit, _TILE, axis=0), _TILE, axis=1)
-    each = np.pad(each, ((0, max(0, height - each.shape[0])), (0, max(0, width - each.shape[1]))), mode="edge")
-    return np.asarray(frame > each[:height, :width])
+    limit = np.maximum(middle + np.maximum(_BEYOND * (bright - middle), least), floor)
+    highest = tile_maxima(frame)
+    # Narrower tiles at the lower and the right border have the limit of the whole ones beside.
+    limit = np.pad(limit, [(0, have - own) for have, own in zip(highest.shape, limit.shape, strict=True)], mode="edge")
+    found = [(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp))]
+    for row, column in zip(*np.nonzero(highest > limit), strict=True):
+        top, left = row * TILE, column * TILE
+        inside = np.nonzero(frame[top : top + TILE, left : left + TILE] > limit[row, column])
+        found.append((inside[0] + top, inside[1] + left))
+    return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
 
 
-def _levels(frame: Image) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Median of each whole tile, and the brightest of the 90th percentiles of it and the eight around."""
-    rows, columns = frame.shape[0] // _TILE, frame.shape[1] // _TILE
-    tiles = frame[: rows * _TILE, : columns * _TILE].reshape(rows, _TILE, columns, _TILE)
-    flat = tiles.transpose(0, 2, 1, 3).reshape(rows, columns, _TILE * _TILE)
-    count = _TILE * _TILE
+def _levels(tiles: Image) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Median of each tile (rows, 16, columns, 16), and the largest 90th percentile of it and the eight around.
+
+    Of large frames every second pixel of every second row is enough.
+    """
+    step = 2 if tiles.size > _LARGE else 1
+    some = tiles[:, ::step, :, ::step].transpose(0, 2, 1, 3).reshape(tiles.shape[0], tiles.shape[2], -1)
+    count = some.shape[-1]
     places = (count // 2, count * _BRIGHT // 100)
-    parted = np.partition(flat, places, axis=-1)
+    parted = np.partition(some, places, axis=-1)
     bright = ndimage.maximum_filter(parted[..., places[1]], 3, mode="nearest")
     return parted[..., places[0]].astype(np.float64), bright.astype(np.float64)
 

@@ -90,18 +90,18 @@ def test_a_dead_band_is_closed_from_its_rims():
 
 
 class Around:
-    """No frames, or two that show nothing at these pixels."""
+    """No frames, or two that show this at every pixel asked for."""
 
     counts = True
 
-    def __init__(self, nothing: bool) -> None:
-        self.nothing = nothing
+    def __init__(self, nothing: bool, there: float = 0.3) -> None:
+        self.nothing, self.there = nothing, there
 
     def beside(self, rows, columns):
-        return np.full((0 if self.nothing else 2, len(rows)), 0.3)
+        return np.full((0 if self.nothing else 2, len(rows)), self.there)
 
     def series(self, rows, columns):
-        return np.full((1, len(rows), 25), 0.3)
+        return np.random.default_rng(0).normal(self.there, 5.0, (5, len(rows), 25))
 
     def rest(self):
         return None if self.nothing else 1.0
@@ -116,9 +116,10 @@ def struck() -> tuple[np.ndarray, np.ndarray]:
     return frame, hits
 
 
-def test_hits_of_a_single_image_are_replaced_without_other_frames_to_ask():
+@pytest.mark.parametrize("nothing", [True, False])
+def test_hits_without_flanks_are_replaced_whether_there_are_other_frames_or_none(nothing):
     frame, hits = struck()
-    cleaned = clean(frame + hits, around=Around(nothing=True))
+    cleaned = clean(frame + hits, around=Around(nothing))
     assert cleaned.mask[hits > 0].all()
     assert cleaned.hot >= 8
     assert np.abs(cleaned.electrons - 0.3).max() < 2
@@ -138,3 +139,11 @@ def test_hits_stay_where_they_are_not_to_be_sought():
     frame, hits = struck()
     cleaned = clean(frame + hits, least=np.inf, around=Around(nothing=True))
     assert np.array_equal(cleaned.electrons, frame + hits)
+
+
+def test_what_is_as_bright_in_the_frames_beside_is_no_hit():
+    frame, hits = struck()
+    hits[60:63, 50:53] = 0
+    cleaned = clean(frame + hits, around=Around(nothing=False, there=38.0))
+    assert cleaned.hot == 0
+    assert cleaned.electrons[20, 30] > 30
