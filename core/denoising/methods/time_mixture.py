@@ -34,6 +34,7 @@ _PRIOR = 150.0
 # around as an atom is wide (binned px).
 _DOUBTED, _RULED_OUT, _ATOM = 4.0, 5.0, 3
 _PENALTY = 1e4
+_LEAST_SHARE = 0.2
 # In px: the surroundings of a fit, the grid it is made on, and as many samples 'no change of contrast' is worth.
 _FIT, _GRID = 64.0, 8
 _UNCHANGED = 100.0
@@ -101,12 +102,12 @@ def mixed(frame: Frames, dose: float, estimates: Sequence[Estimate], noise: Nois
     """Mix estimates, the first of them of the frame alone, of a frame (H, W) in electrons; `dose` is its mean."""
     if len(estimates) == 1:
         return estimates[0].image
-    variance = level_of(frame, dose, binning)
-    white = variance * np.float32(noise.of_px)
+    level = level_of(frame, dose, binning)
+    white = level * np.float32(noise.of_px)
     fits = [one.image if n == 0 else fitted(frame, one, white, gain) for n, one in enumerate(estimates)]
     risks = np.stack(
         [
-            _summed_risk(frame, image, one, variance * np.float32(noise.blurred), binning, n == 0)
+            _summed_risk(frame, image, one, level, noise, binning, n == 0)
             for n, (image, one) in enumerate(zip(fits, estimates, strict=True))
         ]
     )
@@ -166,13 +167,20 @@ def fitted(frame: Frames, one: Estimate, variance: Frames, gain: bool) -> Frames
     return np.asarray(_full(y - g * f, frame.shape) + _full(g, frame.shape) * image, dtype=np.float32)
 
 
-def _summed_risk(frame: Frames, image: Frames, one: Estimate, variance: Frames, binning: int, alone: bool) -> Frames:
+def _summed_risk(
+    frame: Frames, image: Frames, one: Estimate, level: Frames, noise: Noise, binning: int, alone: bool
+) -> Frames:
     """Return the risk summed over the surroundings of each place, as many samples as are independent in them."""
-    rest = np.square(_blurred(frame - image, _BLUR * binning)) / variance
+    rest = np.square(_blurred(frame - image, _BLUR * binning))
     samples = 4 * np.pi * (_PLACE * binning) ** 2 / (4 * np.pi * (_BLUR * binning) ** 2 + 2)
-    total = samples * (_blurred(rest, _PLACE * binning) - 1 + 2 * one.blurred_share) + _PRIOR * one.risk
+    total = (
+        samples * (_blurred(rest / (level * np.float32(noise.blurred)), _PLACE * binning) - 1 + 2 * one.blurred_share)
+        + _PRIOR * one.risk
+    )
     if not alone:
-        total += _PENALTY * _doubt(rest, _ATOM * binning)
+        # If the estimate were the truth, its own level would be the noise's: beside something bright that is darker.
+        level = np.maximum(_blurred(image, _BLUR * binning), _LEAST_SHARE * level)
+        total += _PENALTY * _doubt(rest / (level * np.float32(noise.blurred)), _ATOM * binning)
     if one.covered is not None:
         total[one.covered < _LEAST_COVERED] = _NEVER
     return total
