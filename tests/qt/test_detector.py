@@ -62,8 +62,9 @@ def test_what_is_chosen_goes_into_drafts_and_runs_and_stays_after_a_restart(
     dialog = dialog_of(desk)
     dialog.dark.set_path("/data/dark.dm4")
     dialog.xrays.setChecked(False)
+    dialog.lines.setChecked(False)
     dialog.use.click()
-    chosen = CleanUp(dark="/data/dark.dm4", xrays=False)
+    chosen = CleanUp(dark="/data/dark.dm4", xrays=False, lines=False)
     assert desk.window.panel.clean_up.summary.full_text() == "dark"
     desk.press_denoise()
     assert desk.engine.denoise_job()[1].clean_up == chosen
