@@ -125,6 +125,7 @@ class _Known:
     recorded: Recorded
     recording: Recording
     gain: bool
+    strength: float
     sums: _Cache[_Found] = field(default_factory=lambda: _Cache[_Found](_SUMS_BYTES))
     tidied: _Cache[Frames] = field(default_factory=lambda: _Cache[Frames](_TIDIED_BYTES))
 
@@ -154,7 +155,9 @@ class LatticeMovieDenoiser:
         self.frames_before = self.frames_after = reach
         frames = 2 * reach + 1
         geometry = self._geometry(movie, context, chosen["single"], levels, course, frames)
-        known = _Known(context, course, levels, recorded, _recording(recorded), bool(chosen["gain"]))
+        known = _Known(
+            context, course, levels, recorded, _recording(recorded), bool(chosen["gain"]), float(chosen["noise"])
+        )
         return State(geometry, chosen, known, notices)
 
     def apply(self, state: State, block: Block) -> Block:
@@ -173,7 +176,8 @@ class LatticeMovieDenoiser:
                 found = self._found(window, level, block, frames, known)
                 estimates.append(_seen_from(found, number, level, known.course))
         binning = known.levels[0].binning
-        return mixed(frames[number], dose, estimates, known.recording.noise(binning), binning, known.gain)
+        noise = known.recording.noise(binning).times(known.strength)
+        return mixed(frames[number], dose, estimates, noise, binning, known.gain)
 
     def _found(self, window: Window, level: Level, block: Block, frames: _Tidied, known: _Known) -> _Found:
         def make() -> _Found:
@@ -212,10 +216,10 @@ class LatticeMovieDenoiser:
         clean = self._cleaner(recorded, context)
         binnings = binnings_of(looks, course, reaches, first, clean) if looks else [first]
         if len(reaches) > 1:
-            levels, gain = levels_of_movie(looks, course, reaches, binnings, _recording(recorded), clean)
+            levels, gain, noise = levels_of_movie(looks, course, reaches, binnings, _recording(recorded), clean)
         else:
-            levels, gain = (Level(0, first, 0.0, 0.0, 0.0),), False
-        chosen = {"single": single, **as_parameters(levels, gain, course, followed)}
+            levels, gain, noise = (Level(0, first, 0.0, 0.0, 0.0),), False, 1.0
+        chosen = {"single": single, **as_parameters(levels, gain, noise, course, followed)}
         return chosen, course, (*told, _looked(levels)) if len(reaches) > 1 else ()
 
     def _geometry(

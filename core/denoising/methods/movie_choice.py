@@ -20,7 +20,7 @@ from core.denoising.methods.over_time import Course
 from core.denoising.methods.time_mixture import Estimate, Noise, blurred_noise, fitted, level_of, mean_risk
 from core.denoising.methods.time_windows import Summed, Window, brought, centred, summed
 from core.denoising.methods.where_to_look import structured_part
-from core.denoising.tuning import middle
+from core.denoising.tuning import middle, whole_counts_of
 from core.motion.following import as_lists, follow_segment
 from core.networks.binning_choice import BINNINGS
 from core.noise.spectrum import NoiseSpectrum
@@ -42,6 +42,8 @@ _WIDER = 8.0
 _SURE = 1.005
 _LEAST_BINNED = 32
 _MARGIN = 16
+# The median of the square of a normal deviate.
+_MEDIAN_OF_SQUARES = 0.4549
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,41 @@ def looks_of(
     return tuple(looks)
 
 
+def noise_heard(looks: Sequence[Look], course: Course, noise: Noise, binning: int, clean: Clean) -> tuple[float, float]:
+    """Return how much stronger blurred noise is than `noise` says, at least 1, and its share in a frame's own estimate.
+
+    No model of the noise knows all that a camera or a scan adds, but frames beside each other share none of it. With
+    the estimate f of a frame y, and another frame z: var(B n) is half of that of B (y - z), by the median of its
+    squares, and cov(B n, B f) is half of what |B (z - f)|^2 is above |B (y - f)|^2. Whole counts have no more noise
+    than they have: 1, and 0 for what is not known.
+    """
+    strengths, shares = [], []
+    for look in looks[:_PROBED]:
+        if whole_counts_of(look.own) is not None:
+            return 1.0, 0.0
+        beside = next((one for one in (look.frame + 1, look.frame - 1) if look.doses.get(one, 0.0) > 0), None)
+        if beside is None:
+            continue
+        span = Window(1, look.frame, min(beside, look.frame), max(beside, look.frame) + 1)
+        other = summed(look.frames, look.doses, span, course, look.frame)
+        if other is None:
+            continue
+        level = level_of(look.own, look.doses[look.frame], binning)
+        inside = _inside(other.covered)
+        brightness = np.float32(look.doses[look.frame] / look.doses[beside])
+        mine, its = look.own, other.electrons * brightness
+        image = clean(mine, look.doses[look.frame], binning)
+        apart, near, far = (
+            (np.square(blurred_noise(one, binning)) / level)[inside] for one in (mine - its, mine - image, its - image)
+        )
+        variance = max(float(np.median(apart)) / _MEDIAN_OF_SQUARES / 2, noise.blurred)
+        strengths.append(variance / noise.blurred)
+        shares.append(float(far.mean(dtype=np.float64) - near.mean(dtype=np.float64)) / 2 / variance)
+    if not strengths:
+        return 1.0, 0.0
+    return round(float(np.median(strengths)), 6), min(max(float(np.median(shares)), 0.0), 1.0)
+
+
 def binnings_of(looks: Sequence[Look], course: Course, reaches: Sequence[int], first: int, clean: Clean) -> list[int]:
     """Return a binning for each reach, that of the frame alone being `first`: no longer window is summed coarser."""
     out = [first]
@@ -228,9 +265,14 @@ def levels_of_movie(
     binnings: Sequence[int],
     recording: Recording,
     clean: Clean,
-) -> tuple[tuple[Level, ...], bool]:
-    """Measure shares and risks of each level; returns them, and whether a fit of the contrast lowers the risk."""
+) -> tuple[tuple[Level, ...], bool, float]:
+    """Measure shares and risks of each level.
+
+    Returns them, whether a fit of the contrast lowers the risk, and how much stronger the noise is than was known.
+    """
     noise = recording.noise(binnings[0])
+    strength, heard = noise_heard(looks, course, noise, binnings[0], clean)
+    noise = noise.times(strength)
     found = []
     for reach, binning in zip(reaches, binnings, strict=True):
         each = [
@@ -239,6 +281,11 @@ def levels_of_movie(
         ]
         found.append(np.mean(each, axis=0))
     table = np.array(found)
+    # What is heard of real noise, where it is more than of noise that was drawn, goes for all lengths.
+    more = max(1.0, heard / max(float(table[0, 1]), 1e-3))
+    shares = np.minimum(table[:, 1] * more, 1.0)
+    table[:, 2:4] += (2 * (shares - table[:, 1]) / table[:, 4])[:, None]
+    table[:, 1] = shares
     # Fits are for windows alone: the frame's own estimate has its brightness and contrast.
     gain = bool(table[1:, 3].min() < table[1:, 2].min())
     risks = table[:, 3 if gain else 2]
@@ -247,7 +294,7 @@ def levels_of_movie(
         Level(reach, binning, round(float(row[0]), 6), round(float(row[1]), 6), round(float(risk), 6))
         for reach, binning, row, risk in zip(reaches, binnings, table, risks, strict=True)
     )
-    return levels, gain
+    return levels, gain, strength
 
 
 def _measured(
@@ -259,10 +306,10 @@ def _measured(
     noise: Noise,
     clean: Clean,
     seed: int,
-) -> tuple[float, float, float, float]:
-    """Return a level's share and blurred share of noise on a look, and its risks: without a fit of contrast, and with.
+) -> tuple[float, float, float, float, float]:
+    """Return a level's share and blurred share of noise on a look, its risks without a fit of contrast and with, and n.
 
-    `level` is reach and binning, `coarse` the binning of the frame alone.
+    n is how many frames were summed; `level` is reach and binning, `coarse` the binning of the frame alone.
     """
     reach, binning = level
     total = summed(look.frames, look.doses, centred(course, look.frame, reach), course)
@@ -280,7 +327,7 @@ def _measured(
     white = level_of(own, dose, coarse) * np.float32(noise.of_px)
     fits = [here, here] if reach == 0 else [fitted(own, one, white, gain) for gain in (False, True)]
     plain, gained = (mean_risk(own, dose, fit, one.blurred_share, noise, coarse, inside) for fit in fits)
-    return share, blurred_share, plain, gained
+    return share, blurred_share, plain, gained, float(total.frames)
 
 
 def _estimate(total: Summed, binning: int, clean: Clean) -> Frames:
@@ -305,9 +352,12 @@ def _inside(covered: Frames) -> npt.NDArray[np.bool_]:
     return out if out.any() else np.ones_like(out)
 
 
-def as_parameters(levels: Sequence[Level], gain: bool, course: Course, followed: bool) -> dict[str, Any]:
+def as_parameters(
+    levels: Sequence[Level], gain: bool, strength: float, course: Course, followed: bool
+) -> dict[str, Any]:
     """Return plain JSON values for a plan."""
     return {
+        "noise": strength,
         "levels": [[one.reach, one.binning, one.share, one.blurred_share, one.risk] for one in levels],
         "gain": gain,
         "drift": as_lists(course.shifts) if followed else [],

@@ -32,7 +32,7 @@ _TEMPERATURE = 6.0
 _PRIOR = 150.0
 # In deviations of the blurred noise: from here on an estimate is doubted, beyond the second one ruled out, as far
 # around as an atom is wide (binned px).
-_DOUBTED, _RULED_OUT, _ATOM = 4.0, 5.0, 3
+_DOUBTED, _RULED_OUT, _ATOM = 4.0, 5.0, 6
 _PENALTY = 1e4
 _LEAST_SHARE = 0.2
 # In px: the surroundings of a fit, the grid it is made on, and as many samples 'no change of contrast' is worth.
@@ -67,6 +67,10 @@ class Noise:
             power = spectrum.power(rows, columns) / float(spectrum.power(0, 0))
         through = np.exp(-np.square(2 * np.pi * _BLUR * binning) * (rows**2 + columns**2))
         return cls(factor * float(power.mean()), factor * float((power * through).mean()))
+
+    def times(self, strength: float) -> Noise:
+        """Return blurred noise that is so many times as strong."""
+        return Noise(self.of_px, self.blurred * strength)
 
 
 @dataclass(frozen=True)
