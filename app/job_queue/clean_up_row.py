@@ -39,7 +39,7 @@ class CleanUpRow(QWidget):
         there = movie is not None and movie.meta is not None
         self.button.setEnabled(there)
         self.summary.setEnabled(there)
-        self.summary.set_full_text(self._text(movie.clean_up) if movie is not None else self._text(CleanUp()))
+        self.summary.set_full_text(self._text(movie.clean_up if movie is not None else CleanUp()))
 
     def _text(self, clean_up: CleanUp) -> str:
         parts = [
