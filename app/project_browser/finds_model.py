@@ -14,6 +14,8 @@ from core.protocol.reader import Find
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 NAME, WHAT, SIZE = range(3)
+_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
+_FLAGS_OF_NAME = _FLAGS | Qt.ItemFlag.ItemIsUserCheckable
 
 
 class FindsModel(QAbstractTableModel):
@@ -39,8 +41,10 @@ class FindsModel(QAbstractTableModel):
         return None
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
-        known = super().flags(index)
-        return known | Qt.ItemFlag.ItemIsUserCheckable if index.column() == NAME else known
+        # The view asks for every row when it opens, so this has to cost nothing.
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        return _FLAGS_OF_NAME if index.column() == NAME else _FLAGS
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -89,6 +93,6 @@ class FindsModel(QAbstractTableModel):
 def _common_folder(paths: list[str]) -> str:
     """The folder above all of them; empty if there is none, as on two drives."""
     try:
-        return os.path.commonpath([str(PurePath(path).parent) for path in paths])
+        return os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120 - ten thousand of them
     except ValueError:
         return ""
