@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from core.noise.line_noise import line_offsets
 
@@ -61,3 +62,24 @@ def test_a_lattice_along_the_axes_and_a_straight_interface_stay():
 def test_small_and_empty_frames_pass():
     assert line_offsets(np.ones((40, 200), np.float32)) is None
     assert line_offsets(np.zeros((100, 100), np.float32)) is None
+
+
+def test_offsets_of_neighbouring_lines_may_be_alike():
+    """As in a CMOS camera's dark frames: their power falls with frequency, and slow ones are as strong as they are."""
+    rng = np.random.default_rng(8)
+    true = lfilter([1], [1, -0.55], rng.normal(0, 0.5, 292))[100:]
+    found = line_offsets((noise(9) + true[None]).astype(np.float32))
+    left = true - true.mean() - found.columns
+    assert np.std(left) < 0.2
+    # What is slow would be seen as wide stripes by any filter.
+    waves = np.abs(np.fft.rfft(left)[3:20]) ** 2
+    assert waves.mean() < 0.1 * np.mean(np.abs(np.fft.rfft(true)[3:20]) ** 2)
+
+
+def test_a_straight_interface_stays_beside_offsets_that_are_alike():
+    step = 3.0 * (np.arange(192) > 90)
+    true = lfilter([1], [1, -0.55], np.random.default_rng(10).normal(0, 0.5, 292))[100:]
+    found = line_offsets((noise(11) + (step + true)[None]).astype(np.float32))
+    assert np.corrcoef(found.columns, true)[0, 1] > 0.6
+    left = (step + true - found.columns).astype(float)
+    assert left[100:].mean() - left[:85].mean() == pytest.approx(3.0, rel=0.25)
