@@ -1,7 +1,8 @@
 """The published table again: networks of growing field of view on lattices, and on photographs where it hardly matters.
 
     python -m tests.bench.sbd_table --folder DIR [--scale cpu-small|full] [--device auto|cpu|cuda] [--parts ...]
-                                    [--networks ...] [--methods ...] [--structures N] [--steps N] [--table]
+                                    [--networks ...] [--methods ...] [--structures N] [--steps N] [--patch PX]
+                                    [--table]
 
 Mohan et al., IEEE Trans. Comput. Imaging 8 (2022). The networks are trained by the recipes sbd-*, which differ in the
 network alone, on one simulated set (the recipe `sbd` of `quietbeam simulate`), and judged on structures kept apart, one
@@ -422,6 +423,8 @@ def _chosen(options: object, scale: Scale) -> Scale:
         steps = given["steps"]
         decay = min(scale.schedule.get("decay_steps", 0), steps // 2)
         known["schedule"] = {**scale.schedule, "steps": steps, "decay_steps": decay}
+    if given["patch"]:
+        known["schedule"] = {**known["schedule"], "patch": given["patch"]}
     return Scale(**known)
 
 
@@ -436,6 +439,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=METHODS)
     parser.add_argument("--structures", type=int, help="of the simulated set, from the first")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--patch", type=int, help="side in px; smaller ones cost a network of small view nothing")
     parser.add_argument("--table", action="store_true", help="print what was measured, make nothing")
     options = parser.parse_args()
     if options.quick:
