@@ -136,7 +136,13 @@ def cleaned_from(frame: CleanFrame) -> dict[str, Any]:
 def denoise_block(
     job: Job, block: Block, check: Callable[[], None], tile_done: Callable[[float], None] | None = None
 ) -> Frames:
-    """Denoise the wanted frames of a block tile by tile; returns electrons (T_out, h, w) of the wanted region."""
+    """Denoise the wanted frames of a block tile by tile; returns electrons (T_out, h, w) of the wanted region.
+
+    Raises
+    ------
+    DenoiseError
+        Code ``not-finite``: the method made pixels that are no numbers of a frame that holds some.
+    """
     region = job.region
     shape = (block.wanted[1] - block.wanted[0], region.y1 - region.y0, region.x1 - region.x0)
     result = np.empty(shape, dtype=np.float32)
@@ -146,7 +152,22 @@ def denoise_block(
         place(result, denoised.electrons, window, region)
         if tile_done is not None:
             tile_done((number + 1) / len(job.grid.windows))
+    _refuse_no_numbers(job, block, result)
     return result
+
+
+def _refuse_no_numbers(job: Job, block: Block, result: Frames) -> None:
+    """Weights can be numbers, every one, and make none: no figure of quality would tell."""
+    for number, frame in enumerate(result):
+        place_in_block = block.wanted[0] + number
+        if not np.isnan(block.dose[place_in_block]) and not np.isfinite(frame).all():
+            method, shown = job.denoiser.name, int(block.frames[place_in_block])
+            raise denoise_error(
+                "not-finite",
+                f"{method} gave pixels that are no numbers, first in frame {shown} (counted from 0).",
+                job.movie.meta.path,
+                "Its weights are of no use here, or the gain or black level is far off: try another model (--model).",
+            )
 
 
 def _denoise(

@@ -249,3 +249,21 @@ def test_what_a_movie_does_not_tell_is_asked_for():
         with pytest.raises(DenoiseError):
             _refuse_unmet_needs(method, source)
     _refuse_unmet_needs(Mean(), source)
+
+
+class NotANumber(Mean):
+    """A method that gives no numbers in one px of one frame."""
+
+    def apply(self, state, block):
+        made = super().apply(state, block)
+        for place in range(*block.wanted):
+            if block.frames[place] == 3:
+                made.electrons[place - block.wanted[0], 2, 2] = np.nan
+        return made
+
+
+def test_method_that_gives_no_numbers_is_an_error_not_a_result_with_fine_figures():
+    with pytest.raises(DenoiseError, match="mean gave pixels that are no numbers, first in frame 3") as raised:
+        run(ArrayMovie(values()), NotANumber(), batch=2)
+    assert raised.value.info.code == "not-finite"
+    assert raised.value.info.advice
