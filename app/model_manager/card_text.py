@@ -31,8 +31,10 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
     made = _tr("{0} on {1}, {2} steps, recipe {3}").format(
         duration_text(training.duration_s), training.device, training.steps, training.recipe
     )
+    series = [(_tr("Series"), _tr("{0}, to be compared with its others").format(card.series))] if card.series else []
     return [
         (_tr("For"), ", ".join(card.modality)),
+        *series,
         (_tr("Electrons a pixel"), f"{low:.3g} to {high:.3g}"),
         (_tr("Pixel size"), pixels),
         (_tr("Frames at a time"), f"{card.frames}"),

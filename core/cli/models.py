@@ -56,7 +56,8 @@ def _print_card(card: ModelCard, mark: str, folder: str) -> None:
     modality = ", ".join(card.modality)
     out.print(printable(f"  {card.title}"))
     said = f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"
-    out.print(printable(said + (f"; {card.frames} frames at a time" if card.frames > 1 else "")))
+    said += f"; {card.frames} frames at a time" if card.frames > 1 else ""
+    out.print(printable(said + (f"; one of the series {card.series}, to be compared" if card.series else "")))
     if card.scores:
         out.print(printable("  " + ", ".join(f"{name} {value:g}" for name, value in card.scores.items())))
     for caveat in card.caveats:

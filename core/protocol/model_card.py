@@ -42,6 +42,9 @@ class ModelCard(Record):
         Electrons a pixel, lowest and highest.
     frames : int
         How many neighbouring frames it looks at for one; 1: each alone.
+    series : str
+        Name of the models, this one among them, that differ in the seed alone and show by it how far to trust any of
+        them; empty: it is no such model.
     scores : dict
         Measure by name; each is a measured number.
     weights_sha256 : str
@@ -58,6 +61,7 @@ class ModelCard(Record):
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
     frames: int = Field(default=1, ge=1)
+    series: str = ""
     training: TrainingRecord
     scores: dict[str, float] = {}
     licence: str

@@ -115,7 +115,7 @@ def best_model(
     """Name of the model to suggest for a movie: of those that fit, the one made most narrowly for such movies.
 
     Of a movie whose kind isn't known, and where no model is made for its kind, it is the default. Filters are left to
-    the user.
+    the user, and so are models of a series: they are there to be compared.
 
     Parameters
     ----------
@@ -129,6 +129,8 @@ def best_model(
         return default
     ranked = []
     for place, card in enumerate({one.name: one for one in reversed(cards) if one.modality}.values()):
+        if card.series:
+            continue
         misfits = judge_fit(card, meta, electrons).misfits
         if not any(one.code in ("modality", "frames") for one in misfits):
             narrow = (len(misfits), -min(card.frames, 2), len(_families(card)))

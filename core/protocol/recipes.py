@@ -184,6 +184,7 @@ class CardRecipe(Record):
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
     frames: int = Field(default=1, ge=1)
+    series: str = ""
     caveats: tuple[str, ...] = ()
 
 

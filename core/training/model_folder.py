@@ -30,6 +30,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
         pixel_size_nm=recipe.card.pixel_size_nm,
         dose_range_e_px=recipe.card.dose_range_e_px,
         frames=recipe.card.frames,
+        series=recipe.card.series,
         training=TrainingRecord(
             recipe=recipe.name,
             data=data_words(recipe),

@@ -17,6 +17,7 @@ from core.models.archive import LIMITS
 from core.models.installed import read_model
 from core.models.installing import export, install
 from core.models.store import GENERAL, built_in_folder
+from core.protocol.model_card import ModelCard
 
 # The whole zoo is installed with the program.
 LARGEST_BYTES = 12 * 10**6
@@ -62,6 +63,19 @@ def test_general_model_is_there_and_titles_tell_models_apart() -> None:
     cards = [read_model(folder).card for folder in FOLDERS]
     assert GENERAL in {card.name for card in cards}
     assert len({card.title for card in cards}) == len(cards)
+
+
+def test_models_of_a_series_differ_in_seed_and_weights_and_were_trained_alike() -> None:
+    series: dict[str, list[ModelCard]] = {}
+    for folder in FOLDERS:
+        card = read_model(folder).card
+        if card.series:
+            series.setdefault(card.series, []).append(card)
+    for cards in series.values():
+        assert len(cards) >= 3, "two models show no spread"
+        assert len({card.training.seed for card in cards}) == len(cards)
+        assert len({card.weights_sha256 for card in cards}) == len(cards)
+        assert len({(card.training.steps, card.training.data, card.dose_range_e_px) for card in cards}) == 1
 
 
 @pytest.mark.parametrize(

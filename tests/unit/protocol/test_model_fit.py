@@ -167,6 +167,12 @@ def test_of_two_that_fit_alike_the_default_is_suggested() -> None:
     assert best_model((GENERAL, twin), CAMERA, "a-twin") == "a-twin"
 
 
+def test_models_that_differ_in_seed_alone_are_never_suggested() -> None:
+    seed = _card("hrtem-low-dose-3", "HRTEM", series="hrtem-low-dose")
+    assert best_model((seed, GENERAL), CAMERA, "lattice-general") == "lattice-general"
+    assert judge_fit(seed, CAMERA).fits
+
+
 def test_of_one_name_the_newest_version_decides() -> None:
     newest = _card("stem", "SEM", version="2.0.0")
     assert best_model((GENERAL, newest, ZOO[4]), STEM, "lattice-general") == "lattice-general"

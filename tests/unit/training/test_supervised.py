@@ -42,6 +42,8 @@ def test_a_finished_training_leaves_a_model_that_loads(tmp_path: Path, recipe: T
     weights = result.model / "weights.safetensors"
     assert card.weights_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert card.training.steps == recipe.schedule.steps
+    for key in type(recipe.card).model_fields:
+        assert getattr(card, key) == getattr(recipe.card, key)
     network = load(card.architecture, card.config, load_file(weights))
     counts = torch.poisson(torch.full((1, 1, 40, 40), 2.0))
     assert bool(torch.isfinite(network(counts, counts.mean((1, 2, 3)), 2)).all())
