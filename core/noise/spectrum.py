@@ -4,23 +4,30 @@ Counting noise is white, and its power is the mean. Behind a scintillator the no
 behind an amplifier it is stronger than the mean (excess and read noise), in fast scans it is damped along the lines
 alone. All of these are described by
 
-    nps(f) = floor + excess / (1 + q^2 / tail)^tail,    q^2 = (f_rows / rows)^2 + (f_columns / columns)^2
+    nps(f) = floor + excess / (1 + q^2 / tail)^tail + glow / (1 + g^2 / 2)^2,
+    q^2 = (f_rows / rows)^2 + (f_columns / columns)^2,    g = |f| / 0.03
 
 f in cycles a px: never rising with it, between slower than a Lorentzian (tail 1/2) and nearly a Gaussian (the
-largest tail). It is fitted to a windowed periodogram, in patches of frequencies. The power of noise is distributed
-exponentially, so a patch's mean follows from a quantile, mean = -quantile(p) / ln(1 - p), which a lattice's spots don't
-shift (for p = 1/2 the median of periodograms: Allen et al., "FINDCHIRP", Phys. Rev. D 85, 122006, 2012, appendix B).
-Frames that follow each other are subtracted first, which leaves of the specimen only what drifts or changes. Since any
-structure can only add to the noise, patches above the curve count for less, and of several curves, each from higher
-frequencies than the one before, nearly the lowest is taken. Relative to counting noise no curve ends below 1 at
-frequency 0: what damps noise there would have lost electrons (a detective quantum efficiency is at most 1).
+largest tail). All but the glow is fitted to a windowed periodogram, in patches of frequencies. The power of noise is
+distributed exponentially, so a patch's mean follows from a quantile, mean = -quantile(p) / ln(1 - p), which a lattice's
+spots don't shift (for p = 1/2 the median of periodograms: Allen et al., "FINDCHIRP", Phys. Rev. D 85, 122006, 2012,
+appendix B). Frames that follow each other are subtracted first, which leaves of the specimen only what drifts or
+changes. Since any structure can only add to the noise, patches above the curve count for less, and of several curves,
+each from higher frequencies than the one before, nearly the lowest is taken. Relative to counting noise no curve ends
+below 1 at frequency 0: what damps noise there would have lost electrons (a detective quantum efficiency is at most 1).
+
+The glow is light that a scintillator spreads over many px, from electrons scattered back into it above all (Meyer and
+Kirkland, Microscopy Research and Technique 49, 269, 2000): some tenths more noise, below the frequencies that are
+fitted within an image. It is what the emptiest quarter of the image has more than the curve there, up to a limit. What
+is more than that is specimen; of what is less nobody can tell, but it is no stronger than the noise, so nothing is lost
+by taking it for noise.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +55,12 @@ _LEAST_POWER = 1e-3
 _DIGITS = 6
 _NO_NOISE = 1e-6
 _LEVEL_SIDE = 64
+_BLURRED = 0.5
+# In cycles a px; and how much glow there is at most, in units of the rest of the power at frequency 0.
+_GLOW_WIDTH, _MOST_GLOW = 0.03, 0.6
+# It is measured in windows, from the third frequency to this one; of the windows in this quantile, which lies so far
+# below their mean for white noise.
+_GLOW_SIDE, _GLOW_TO, _EMPTIEST, _BELOW_MEAN = 128, 0.05, 0.25, 0.823
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,8 @@ class NoiseSpectrum:
         Width of the fall along each axis, in cycles a px.
     tail : float
         How steeply it ends; at least 1.
+    glow : float
+        Power that only the lowest frequencies have more.
     """
 
     floor: float
@@ -69,6 +84,7 @@ class NoiseSpectrum:
     rows: float
     columns: float
     tail: float
+    glow: float = 0.0
 
     @classmethod
     def of(cls, parameters: Mapping[str, float] | None) -> NoiseSpectrum | None:
@@ -82,7 +98,13 @@ class NoiseSpectrum:
     def power(self, rows: npt.ArrayLike, columns: npt.ArrayLike) -> Array:
         """Return the relative power at frequencies in cycles a px; arguments broadcast."""
         square = (np.asarray(rows, dtype=np.float64) / self.rows) ** 2 + (np.asarray(columns) / self.columns) ** 2
-        return np.asarray(self.floor + self.excess / (1 + square / self.tail) ** self.tail)
+        out = self.floor + self.excess / (1 + square / self.tail) ** self.tail
+        return np.asarray(out + self.glow * _glow_at(rows, columns) if self.glow else out)
+
+    @property
+    def blurred(self) -> bool:
+        """Whether noise went through an MTF: damped along both axes."""
+        return max(float(self.power(0.4, 0)), float(self.power(0, 0.4))) <= _BLURRED * float(self.power(0, 0))
 
     def of_sums(self, side: int, binning: int = 1) -> Array:
         """Return the relative power (side, side // 2 + 1) of sums over blocks, for `rfft2` of `side` x `side` of them.
@@ -170,7 +192,37 @@ def measure_spectrum(
     least = 1.0 if variance is None else 0.0
     fits = [_fit(patches, power, low, len(found), least) for low in (_LOWEST_BETWEEN if follow else _LOWEST_WITHIN)]
     # Structure only adds: the lowest curve has least of it. The second one, since the lowest may be so by chance.
-    return sorted(fits, key=lambda fit: float(fit.power(_JUDGED_AT, _JUDGED_AT)))[1]
+    best = sorted(fits, key=lambda fit: float(fit.power(_JUDGED_AT, _JUDGED_AT)))[1]
+    return best if follow or not best.blurred else replace(best, glow=_measure_glow(frames, best, variance))
+
+
+def _glow_at(rows: npt.ArrayLike, columns: npt.ArrayLike) -> Array:
+    """Return the glow's power relative to that at frequency 0; cycles a px."""
+    square = np.asarray(rows, dtype=np.float64) ** 2 + np.asarray(columns, dtype=np.float64) ** 2
+    return np.asarray(1 / (1 + square / (2 * _GLOW_WIDTH**2)) ** 2)
+
+
+def _measure_glow(frames: Sequence[npt.NDArray[np.float32]], spectrum: NoiseSpectrum, variance: float | None) -> float:
+    """Return the glow of frames of which the rest of the spectrum is known; 0 where they are small."""
+    rows, columns = np.fft.fftfreq(_GLOW_SIDE)[:, None], np.fft.rfftfreq(_GLOW_SIDE)[None]
+    radius = np.hypot(rows, columns)
+    # What whole rows and columns share lies on the axes.
+    some = (radius > 1.5 / _GLOW_SIDE) & (radius <= _GLOW_TO) & (rows != 0) & (columns != 0)
+    known, origin = spectrum.power(rows, columns)[some], float(spectrum.power(0, 0))
+    levels = []
+    for frame in frames:
+        for top in range(0, frame.shape[0] - _GLOW_SIDE + 1, _GLOW_SIDE // 2):
+            for left in range(0, frame.shape[1] - _GLOW_SIDE + 1, _GLOW_SIDE // 2):
+                part = frame[top : top + _GLOW_SIDE, left : left + _GLOW_SIDE]
+                power = _periodogram([part], variance)
+                if power is not None:
+                    # The median: a lattice's spots don't shift it.
+                    levels.append(float(np.median(power[some] / known)) / float(np.log(2)))
+    if not levels:
+        return 0.0
+    more = float(np.quantile(levels, _EMPTIEST)) / _BELOW_MEAN - 1
+    share = float(np.mean(_glow_at(rows, columns)[some] * origin / known))
+    return round(min(max(more / share, 0.0), _MOST_GLOW) * origin, _DIGITS)
 
 
 def _periodogram(frames: Sequence[npt.NDArray[np.float32]], variance: float | None) -> Array | None:

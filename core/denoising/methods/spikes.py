@@ -11,7 +11,6 @@ from core.noise.spectrum import NoiseSpectrum
 _SPIKE = 8.0
 _MOST_SPIKES = 0.005
 _AROUND = 9
-_DAMPED = 0.5
 
 
 def spike_limit(frame: Frames, spectrum: NoiseSpectrum | None, variance: float | None) -> float | None:
@@ -23,10 +22,9 @@ def spike_limit(frame: Frames, spectrum: NoiseSpectrum | None, variance: float |
     """
     if spectrum is None:
         return None
-    low, high = float(spectrum.power(0, 0)), max(float(spectrum.power(0.4, 0)), float(spectrum.power(0, 0.4)))
     variance = max(float(frame.mean()), 0.0) if variance is None else variance
     limit = round(_SPIKE * (variance * spectrum.level()) ** 0.5, 6)
-    if high > _DAMPED * low or limit <= 0:
+    if not spectrum.blurred or limit <= 0:
         return None
     share = float(np.mean(frame - _surroundings(frame) > limit))
     return limit if share <= _MOST_SPIKES else None

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
@@ -112,3 +113,20 @@ def test_bright_columns_of_a_scan_are_no_hits():
     scan = NoiseSpectrum(0.8, 0.6, 1e3, 0.2, 2.0)
     state = LatticeFilterDenoiser().prepare(ArrayMovie(seen(DOSE + columns, 10, scan)), QuietContext())
     assert state.parameters["spike"] is None
+
+
+def test_soft_contrast_too_weak_to_be_seen_is_not_drawn_from_the_light_that_a_camera_spreads_far():
+    """Macromolecules in ice behind a scintillator: long waves of its noise must not pass for structure."""
+    glowing = NoiseSpectrum(0.3, 0.7, 0.15, 0.15, 2.0, glow=0.6)
+    worse = []
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        soft = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 10, mode="wrap")
+        truth = (0.5 + 0.015 / soft.std() * soft).astype(np.float32)
+        noise = glowing.colour(rng.standard_normal(truth.shape).astype(np.float32))
+        noisy = (truth + noise * np.float32(0.5**0.5))[None]
+        method = LatticeFilterDenoiser()
+        result = method.run(noisy, method.prepare(ArrayMovie(noisy), QuietContext()).parameters)
+        # 1 is what an even grey would have.
+        worse.append(error(result, truth) / float(truth.var()))
+    assert np.mean(worse) < 1.15

@@ -12,6 +12,7 @@ from core.noise.spectrum import NoiseSpectrum, measure_spectrum
 
 SIDE = 256
 DAMPED = NoiseSpectrum(0.1, 1.2, 0.2, 0.2, 1.0)
+FLAT = NoiseSpectrum(1.0, 0.0, 0.2, 0.2, 1.0)
 ALONG_LINES = NoiseSpectrum(0.8, 0.6, 1e3, 0.2, 2.0)
 LOW, MIDDLE, HIGH = 0.05, 0.2, 0.45
 
@@ -87,10 +88,9 @@ def test_sums_have_the_power_that_is_told(binning):
 
 
 def test_white_sums_are_white():
-    flat = NoiseSpectrum(1.0, 0.0, 0.2, 0.2, 1.0)
     for binning in (1, 2, 4, 8):
-        assert np.allclose(flat.of_sums(32, binning), 1)
-        assert flat.level(binning) == pytest.approx(1)
+        assert np.allclose(FLAT.of_sums(32, binning), 1)
+        assert FLAT.level(binning) == pytest.approx(1)
 
 
 def test_whitened_noise_is_white_and_keeps_its_mean():
@@ -109,3 +109,31 @@ def test_it_comes_back_from_json_as_it_was():
 @pytest.mark.parametrize("frame", [np.zeros((SIDE, SIDE)), np.full((SIDE, SIDE), 3.0), np.ones((32, 300))])
 def test_nothing_is_told_of_what_cannot_be_measured(frame):
     assert measure_spectrum([frame.astype(np.float32)], False) is None
+
+
+# Behind a scintillator that spreads a little of its light very far.
+GLOWING = NoiseSpectrum(0.3, 0.8, 0.15, 0.15, 2.0, glow=0.45)
+
+
+def test_light_that_is_spread_far_is_found_within_a_frame_though_a_particle_is_in_it():
+    noisy = 4 + GLOWING.colour(white(30, side=512))
+    noisy[100:300, 150:400] += 40 * ndimage.gaussian_filter(white(31, side=512), 4)[100:300, 150:400]
+    noisy[:, :100] += 2 * lattice(512)[:, :100]
+    found = measure_spectrum([noisy.astype(np.float32)], False)
+    assert np.allclose(found.power(0.0, [0.01, 0.02, 0.04]), GLOWING.power(0.0, [0.01, 0.02, 0.04]), rtol=0.2)
+    again = NoiseSpectrum.of(json.loads(json.dumps(found.as_parameters())))
+    assert again == found
+    # Plans of before say nothing of it.
+    before = {name: value for name, value in found.as_parameters().items() if name != "glow"}
+    assert NoiseSpectrum.of(before).glow == 0
+
+
+def test_only_a_camera_that_blurs_glows_and_a_film_is_not_taken_for_light():
+    sharp = [4 + one.colour(white(32 + k)) + film(40 + k) for k, one in enumerate((ALONG_LINES, FLAT))]
+    for noisy in sharp:
+        assert measure_spectrum([noisy.astype(np.float32)], False).glow == 0
+    blurred = 4 + DAMPED.colour(white(34))
+    # The rest of the curve is fitted above, and may be a little low there.
+    assert float(measure_spectrum([blurred], False).power(0.02, 0)) < 1.25 * float(DAMPED.power(0.02, 0))
+    found = measure_spectrum([(blurred + 5 * film(35)).astype(np.float32)], False)
+    assert 0 < found.glow <= 0.61 * (found.floor + found.excess)
