@@ -26,6 +26,8 @@ _SIGMAS = (0.6, 1.2, 2.4, 4.8, 9.6, 19.2, 38.4)
 _BASE = 5
 _COUNT_FLOOR = 0.25
 _RESIDUAL_SCALE = 0.2
+# The widest window of the lattice filter, in binned px.
+_WIDEST = 512
 # Weight, as a logarithm, of candidates that a trained network has never seen.
 _LITTLE = -1.0
 
@@ -81,9 +83,14 @@ class LatticeCorrectedNet(nn.Module):
     channels
         Channels of the UNet's levels.
     windows
-        Sides of the lattice filter's windows in binned px; multiples of 4.
+        Sides of the lattice filter's windows in binned px; multiples of 4, up to 512.
     mixture
         Whether the mixture by Stein's risk (`core.networks.lattice_mixture`) of all the others is a candidate too.
+
+    Raises
+    ------
+    ValueError
+        The windows or the mixture are nothing that a filter can be made of: no weight's shape would tell.
     """
 
     def __init__(
@@ -93,6 +100,10 @@ class LatticeCorrectedNet(nn.Module):
         mixture: bool = False,
     ) -> None:
         super().__init__()
+        if not windows or not all(type(size) is int and size in range(4, _WIDEST + 1, 4) for size in windows):
+            raise ValueError(f"windows in px are multiples of 4 up to {_WIDEST}, not {windows}")
+        if type(mixture) is not bool:
+            raise ValueError(f"the mixture is there or not (true or false), not {mixture!r}")
         self.channels = tuple(channels)
         self.windows = tuple(windows)
         self.mixture = mixture

@@ -45,6 +45,15 @@ def test_weights_of_the_architecture_fit(weights: Weights) -> None:
         ("lattice-corrected", {"channels": [8] * 1000}, "no network has"),
         ("lattice-corrected", {"channels": [[[[8]]]]}, "no network has"),
         ("dncnn", {"channels": 0}, "don't fit"),
+        ("lattice-corrected", {"windows": [16, 0]}, "multiples of 4"),
+        ("lattice-corrected", {"windows": [16, -32]}, "multiples of 4"),
+        ("lattice-corrected", {"windows": [16, 30]}, "multiples of 4"),
+        ("lattice-corrected", {"windows": [16, 4096]}, "up to 512"),
+        ("lattice-corrected", {"windows": [16, "32"]}, "multiples of 4"),
+        ("lattice-corrected", {"windows": 32}, "can't be built"),
+        ("lattice-corrected", {"windows": []}, "multiples of 4"),
+        ("lattice-corrected", {"mixture": 2}, "true or false"),
+        ("lattice-movie", {"reaches": [1], "windows": [True, 32]}, "multiples of 4"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(
