@@ -30,12 +30,14 @@ class LatticePeak:
     value : float
         max over rings and sectors of P(ring, sector) / median over sectors of P(ring). P is the power of Hann-windowed
         frames, averaged over frames and over the sector; each frequency is first divided by the mean of all directions,
-        as the power may fall steeply within a ring.
+        as the power may fall steeply within a ring. With a clean image this is divided by the same of the clean image
+        where that is above 1: a film's own directions are no lattice.
     expected : float
         The same of noise without any direction, by chance: the mean over random draws for as many frames and px.
     excess : float
         How far the strongest direction lies above its ring's median, max over rings and sectors, as the variance of a
         px of white noise that has so much power everywhere: what can be seen, where `value` is large for want of noise.
+        With a clean image what that one has in this direction is no excess, if it is more than the ring's median.
     """
 
     value: float
@@ -43,38 +45,64 @@ class LatticePeak:
     excess: float
 
 
-def lattice_peak(frames: npt.NDArray[np.floating]) -> LatticePeak:
-    """Measure frames (T, H, W) of any unit; rings are 0.02 cycles a px wide, sectors 10 degrees."""
-    power = _power(frames)
-    count, height, width = frames.shape
-    down, across = np.broadcast_arrays(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    radius = np.hypot(down, across)
-    # Half of all directions: the other half is the same again.
-    sectors = np.minimum((np.mod(np.arctan2(down, across), np.pi) / np.pi * _SECTORS).astype(int), _SECTORS - 1)
-    inside = (radius >= _LOWEST) & (radius < _HIGHEST)
-    level = _all_directions(power, radius, max(height, width))
-    floor = _TRIFLE * float(level[inside].max())
-    if floor <= 0:
+def lattice_peak(frames: npt.NDArray[np.floating], clean: npt.NDArray[np.floating] | None = None) -> LatticePeak:
+    """Measure frames (T, H, W) of any unit; rings are 0.02 cycles a px wide, sectors 10 degrees.
+
+    Parameters
+    ----------
+    clean : (H, W)
+        What they should show, in the same unit, if that has directions of its own.
+    """
+    seen = _Directions.of(frames)
+    if seen is None:
         return LatticePeak(1.0, 1.0, 0.0)
-    rings = ((radius[inside] - _LOWEST) / _RING).astype(int)
-    cells = rings * _SECTORS + sectors[inside]
-    shape = (int(rings.max()) + 1, _SECTORS)
-    number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    count, height, width = frames.shape
+    allowed = np.median(seen.loud, axis=1, keepdims=True)
+    own = None if clean is None else _Directions.of(np.asarray(clean)[None])
+    relative = seen.relative
+    if own is not None:
+        relative = relative / np.maximum(own.relative, 1.0)
+        allowed = np.maximum(allowed, count * own.loud)
+    power = count * float(_window(height, width).sum())
+    excess = max(0.0, float((seen.loud - allowed).max())) / power
+    return LatticePeak(float(relative.max()), _by_chance(seen.number * count / _WORTH), excess)
 
-    def averaged(values: Array) -> Array:
-        return np.bincount(cells, values[inside], shape[0] * shape[1]).reshape(shape) / np.maximum(number, 1)
 
-    mean = averaged(power / np.maximum(level, floor))
-    # Where next to nothing is heard from anywhere, one is the floor.
-    quiet = np.median(averaged(level), axis=1) < floor
-    typical = np.maximum(np.median(mean, axis=1), np.where(quiet, 1.0, _LEAST))
-    whole = number.min(axis=1) > 0
-    value = float((mean[whole] / typical[whole, None]).max())
-    loud = averaged(power)[whole]
-    excess = float((loud - np.median(loud, axis=1, keepdims=True)).max()) / (
-        count * float(_window(height, width).sum())
-    )
-    return LatticePeak(value, _by_chance(number[whole] * count / _WORTH), excess)
+@dataclass(frozen=True)
+class _Directions:
+    """Power of frames by ring and sector (rings, 18): summed, over its ring's median, and of how many frequencies."""
+
+    loud: Array
+    relative: Array
+    number: Array
+
+    @classmethod
+    def of(cls, frames: npt.NDArray[np.floating]) -> _Directions | None:
+        power = _power(frames)
+        height, width = frames.shape[1:]
+        down, across = np.broadcast_arrays(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+        radius = np.hypot(down, across)
+        # Half of all directions: the other half is the same again.
+        sectors = np.minimum((np.mod(np.arctan2(down, across), np.pi) / np.pi * _SECTORS).astype(int), _SECTORS - 1)
+        inside = (radius >= _LOWEST) & (radius < _HIGHEST)
+        level = _all_directions(power, radius, max(height, width))
+        floor = _TRIFLE * float(level[inside].max())
+        if floor <= 0:
+            return None
+        rings = ((radius[inside] - _LOWEST) / _RING).astype(int)
+        cells = rings * _SECTORS + sectors[inside]
+        shape = (int(rings.max()) + 1, _SECTORS)
+        number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+
+        def averaged(values: Array) -> Array:
+            return np.bincount(cells, values[inside], shape[0] * shape[1]).reshape(shape) / np.maximum(number, 1)
+
+        mean = averaged(power / np.maximum(level, floor))
+        # Where next to nothing is heard from anywhere, one is the floor.
+        quiet = np.median(averaged(level), axis=1) < floor
+        typical = np.maximum(np.median(mean, axis=1), np.where(quiet, 1.0, _LEAST))
+        whole = number.min(axis=1) > 0
+        return cls(averaged(power)[whole], mean[whole] / typical[whole, None], number[whole])
 
 
 def _window(height: int, width: int) -> Array:

@@ -15,10 +15,16 @@ CAVEATS = (
     "Simulated images are not real ones: look at the model's result beside the raw frame as well.",
     "One missing or invented atom hardly shows in PSNR: look at the surface atoms and the empty frames.",
     "Cameras are held against ideal counts with as much noise at low frequencies; what a camera blurs is lost in both.",
-    "A film's own speckle, moved a little, counts as false atoms, and its own directions are in the shares.",
+    "Of a noisy film no method knows the speckle exactly: read its false atoms beside the best linear estimate's.",
     "In empty frames a method that keeps hardly any noise is held against hardly any: read the shares beside the peak.",
 )
-_TOTALS = ("false_atoms", "megapixels")
+# Counts, which are told a megapixel.
+_COUNTS = {
+    "false_atoms": "false_per_megapixel",
+    "best_false_atoms": "best_false_per_megapixel",
+    "sure_atoms": "sure_per_megapixel",
+    "unmatched_atoms": "unmatched_per_megapixel",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class _Line:
 def figures_of(rows: Sequence[BenchRow]) -> tuple[BenchFigure, ...]:
     """Return the means of every measure, group and method, over trials that every method of the set went through.
 
-    ``false_per_megapixel`` is the total over the total; ``cpu_s_per_megapixel`` likewise.
+    Whatever is told a megapixel is the total over the total.
     """
     out: list[BenchFigure] = []
     for part in dict.fromkeys(row.set for row in rows):
@@ -102,18 +108,21 @@ def _lines(figures: Sequence[BenchFigure]) -> list[_Line]:
     ]
     empty = [group for group in groups("empty") if " " in group]
     lines += [
-        _Line(f"False atoms a megapixel, {group}", "empty", group, _false, "< 0.1" if "vacuum" in group else "")
+        _Line(
+            f"False atoms a megapixel{'' if 'vacuum' in group else _OF_FILMS}, {group}", "empty", group, _false, "< 0.1"
+        )
         for group in empty
     ]
     lines += [
-        _Line(f"Lattice peak (by chance), of the counting noise, rms, {group}", "empty", group, _peak, wanted)
-        for group, wanted in ((one, "1.1" if "vacuum" in one else "") for one in empty)
+        _Line(f"Lattice peak ({chance}), of the counting noise, rms, {group}", "empty", group, _peak, "1.1")
+        for group, chance in ((one, "by chance" if "vacuum" in one else "best linear") for one in empty)
     ]
     lines.append(_Line("Cameras: dB lost against ideal counts", "cameras", "all", _loss, "< 1"))
     lines += [_Line(f"CPU-s a megapixel, {part}", part, "all", _cost) for part in ("images", "movies")]
     return lines
 
 
+_OF_FILMS = " (best linear; beyond its chance; without a peak in the film)"
 _ORDER = ("HRTEM", "STEM", "SEM", "TEM", "lattice", "no lattice", "counts", "camera", "all")
 
 
@@ -122,11 +131,14 @@ def _means(rows: Sequence[BenchRow]) -> dict[str, float]:
     out = {
         name: float(np.mean([row.values[name] for row in rows if name in row.values]))
         for name in names
-        if name not in _TOTALS
+        if name not in _COUNTS and name != "megapixels"
     }
-    if "false_atoms" in names:
-        area = sum(row.values["megapixels"] for row in rows)
-        out["false_per_megapixel"] = sum(row.values["false_atoms"] for row in rows) / max(area, 1e-9)
+    for name in names:
+        if name in _COUNTS:
+            counted = [row.values for row in rows if name in row.values]
+            out[_COUNTS[name]] = sum(one[name] for one in counted) / max(
+                sum(one["megapixels"] for one in counted), 1e-9
+            )
     area = max(sum(row.megapixels for row in rows), 1e-9)
     out["cpu_s_per_megapixel"] = sum(row.seconds for row in rows) / area
     out["tuning_s"] = float(np.mean([row.tuning_s for row in rows]))
@@ -146,11 +158,15 @@ def _f1(one: dict[str, float]) -> str:
 
 
 def _false(one: dict[str, float]) -> str:
-    return f"{one['false_per_megapixel']:.2g}"
+    told = f"{one['false_per_megapixel']:.2g}"
+    if "sure_per_megapixel" in one:
+        others = ("best_false_per_megapixel", "sure_per_megapixel", "unmatched_per_megapixel")
+        told += f" ({'; '.join(f'{one[name]:.2g}' for name in others)})"
+    return told
 
 
 def _peak(one: dict[str, float]) -> str:
-    peak = f"{one['lattice_peak']:.3g} ({one['lattice_peak_expected']:.3g})"
+    peak = f"{one['lattice_peak']:.3g} ({one.get('best_lattice_peak', one['lattice_peak_expected']):.3g})"
     return f"{peak}, {one['lattice_percent']:.2g} %, {one['rms_percent']:.2g} %"
 
 

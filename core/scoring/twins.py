@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from core.measures.atoms.locate import Search, find_columns
 from core.measures.atoms.match import match
-from core.measures.atoms.peaks import apart, blob_width, find_peaks
+from core.measures.atoms.peaks import apart, blob_width, find_peaks, response, sharpened
 from core.protocol.simulation import LensRecipe, SceneRecipe
 from core.simulation.materials import BENCHMARK, TRAINING
 from core.simulation.scenes import draw_scene
@@ -65,6 +65,11 @@ class Finder:
         upright = -image if self.dark else image
         peaks = find_peaks(upright, self.width, _FILTER * self.width, part * self.least)
         return np.asarray(peaks.positions[apart(peaks.positions, _NEAREST * self.width)])
+
+    def heights(self, image: Array) -> Array:
+        """Return for each px how high a column would have to stand there for the finding filter to give as much."""
+        sigma = _FILTER * self.width
+        return sharpened(-image if self.dark else image, sigma) / response(self.width, sigma)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.denoising.context import QuietContext
-from core.scoring.atoms import atom_trials, empty_trials, false_atoms, found_of, surface_score
+from core.scoring.atoms import atom_trials, empty_trials, found_of, surface_score
 from core.scoring.twins import RADIUS_NM, film_of, twin_of
 from tests.unit.scoring.made import SPACING, contender, heap, twin
 
@@ -54,14 +54,6 @@ def test_clean_images_own_spots_between_columns_are_neither_right_nor_wrong() ->
     assert surface_score(made, both).every.invented == 6
 
 
-def test_false_atoms_are_counted_over_frames_and_speckle_is_none() -> None:
-    made = twin()
-    empty = np.ones((128, 128))
-    frames = np.stack([empty, heap(made.columns[:3]), heap(np.array([[0.0, 60.0]]))])
-    assert false_atoms(made.finder, frames, empty) == 4
-    assert false_atoms(made.finder, frames[1:2], made.image) == 0
-
-
 def test_twins_are_the_same_each_time_and_show_their_columns() -> None:
     one = twin_of(0, 96, True)
     twin_of.cache_clear()
@@ -91,5 +83,18 @@ def test_constant_result_of_an_empty_frame_holds_no_atom() -> None:
     assert values["false_atoms"] == 0
     assert values["rms_percent"] < 1e-3
     assert values["lattice_peak"] == 1.0
-    noisy = film.begin(QuietContext())(contender(), QuietContext()).values
-    assert noisy["false_atoms"] > 0
+    judge = film.begin(QuietContext())
+    noisy = judge(contender(), QuietContext()).values
+    assert noisy["false_atoms"] >= noisy["sure_atoms"] > 0
+    assert noisy["false_atoms"] > noisy["best_false_atoms"]
+    assert noisy["rms_percent"] > noisy["best_rms_percent"]
+    clean = film_of(0, 128, twin_of(0, 128, True).pixel_nm, True)
+    perfect = judge(contender(lambda frames: np.broadcast_to(0.45 * clean, frames.shape)), QuietContext()).values
+    assert (perfect["false_atoms"], perfect["sure_atoms"], perfect["unmatched_atoms"]) == (0, 0, 0)
+    assert perfect["lattice_peak"] == pytest.approx(1.0, rel=1e-4)
+    assert perfect["lattice_percent"] < 1e-6
+
+
+def test_films_rows_of_other_ways_are_not_compared_and_those_of_vacuum_are() -> None:
+    keys = [trial.key for trial in empty_trials(range(1), (1.0,), quick=False)]
+    assert keys == ["held out 3 vacuum 00 512px 8 frames s=1", "held out 3 film by excess 00 512px 8 frames s=1"]

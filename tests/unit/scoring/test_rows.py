@@ -100,3 +100,12 @@ def test_table_has_a_column_a_method_and_leaves_out_what_was_not_measured() -> N
     assert lines[0] == "| Test | `a` | `b` | wanted |"
     assert {line.count("|") for line in lines} == {5}
     assert not any("Movies" in line for line in lines)
+
+
+def test_false_atoms_of_films_stand_beside_the_best_linear_estimates() -> None:
+    values = {"lattice_peak": 1.2, "lattice_peak_expected": 1.1, "lattice_percent": 3.0, "rms_percent": 4.0}
+    values |= {"false_atoms": 6.0, "sure_atoms": 0.0, "unmatched_atoms": 20.0, "best_false_atoms": 50.0}
+    values |= {"best_lattice_peak": 1.3, "megapixels": 2.0}
+    table = table_of(figures_of([row("1", set="empty", groups=("film", "film s=5"), values=values)]), ["a"])
+    assert "film s=5 (1) | 3 (25; 0; 10) | < 0.1 |" in table
+    assert "film s=5 (1) | 1.2 (1.3), 3 %, 4 % | 1.1 |" in table
