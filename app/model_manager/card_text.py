@@ -7,30 +7,32 @@ from html import escape
 from PySide6.QtCore import QCoreApplication
 
 from app.words import duration_text
-from core.protocol.model_card import ModelCard
+from core.protocol.model_card import ModelCard, held_out_and_others
 
 
 def card_text(card: ModelCard) -> str:
     """Return the page as HTML; nothing that the card says is taken for markup."""
     parts = [f"<h3>{escape(card.title)}</h3>"]
     if card.modality:
-        parts.append(_table(_facts(card)))
+        parts.append(_table(_made_for(card)))
     if card.caveats:
         parts.append(f"<p><b>{_tr('Beware')}</b></p>")
         parts.append("<ul>" + "".join(f"<li>{escape(one)}</li>" for one in card.caveats) + "</ul>")
-    if card.scores:
-        parts.append(f"<p><b>{_tr('Scores')}</b></p>")
-        parts.append(_table([(name, f"{value:.4g}") for name, value in card.scores.items()]))
+    held, measured = held_out_and_others(card.scores)
+    watched = _tr("Watched while it was trained, no test: PSNR in dB on held-out images")
+    for title, scores in ((_tr("Measured"), measured), (watched, held)):
+        if scores:
+            parts.append(f"<p><b>{title}</b></p>")
+            parts.append(_table([(name, f"{value:.4g}") for name, value in scores.items()]))
+    if card.modality:
+        parts.append(f"<p><b>{_tr('How it was made')}</b></p>")
+        parts.append(_table(_making(card)))
     return "".join(parts)
 
 
-def _facts(card: ModelCard) -> list[tuple[str, str]]:
+def _made_for(card: ModelCard) -> list[tuple[str, str]]:
     low, high = card.dose_range_e_px
     pixels = _tr("any") if card.pixel_size_nm is None else "{:.3g} to {:.3g} nm".format(*card.pixel_size_nm)
-    training = card.training
-    made = _tr("{0} on {1}, {2} steps, recipe {3}").format(
-        duration_text(training.duration_s), training.device, training.steps, training.recipe
-    )
     series = [(_tr("Series"), _tr("{0}, to be compared with its others").format(card.series))] if card.series else []
     return [
         (_tr("For"), ", ".join(card.modality)),
@@ -38,6 +40,15 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         (_tr("Electrons a pixel"), f"{low:.3g} to {high:.3g}"),
         (_tr("Pixel size"), pixels),
         (_tr("Frames at a time"), f"{card.frames}"),
+    ]
+
+
+def _making(card: ModelCard) -> list[tuple[str, str]]:
+    training = card.training
+    made = _tr("{0} on {1}, {2} steps, recipe {3}").format(
+        duration_text(training.duration_s), training.device, training.steps, training.recipe
+    )
+    return [
         (_tr("Trained on"), training.data),
         (_tr("Trained for"), made),
         (_tr("Version"), f"{card.name} {card.version}, {card.created}"),

@@ -68,6 +68,10 @@ class ModelsDialog(QDialog):
         self.list = QListWidget(self)
         self.list.setAccessibleName(self.tr("Models"))
         self.list.setSpacing(4)
+        # Titles are sentences: whole in two lines, not cut off behind a scroll bar.
+        self.list.setWordWrap(True)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._on_row)
         self.card = QTextBrowser(self)
         self.card.setAccessibleName(self.tr("What the model's card says"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.cli.reporting import errors_told, print_json, printable, stderr, stdout
 from core.denoising.methods.classical import CLASSICAL
 from core.models import ModelStore
 from core.protocol.jobs import Result
-from core.protocol.model_card import ModelCard
+from core.protocol.model_card import ModelCard, held_out_and_others
 from core.protocol.models import (
     ARCHIVE_ENDING,
     ExportModelRequest,
@@ -58,11 +59,19 @@ def _print_card(card: ModelCard, mark: str, folder: str) -> None:
     said = f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"
     said += f"; {card.frames} frames at a time" if card.frames > 1 else ""
     out.print(printable(said + (f"; one of the series {card.series}, to be compared" if card.series else "")))
-    if card.scores:
-        out.print(printable("  " + ", ".join(f"{name} {value:g}" for name, value in card.scores.items())))
+    held, measured = held_out_and_others(card.scores)
+    if measured:
+        out.print(printable(f"  Measured: {_listed(measured)}"))
+    if held:
+        out.print(printable(f"  Watched while it was trained, no test, PSNR in dB on held-out images: {_listed(held)}"))
     for caveat in card.caveats:
         out.print(printable(f"  Beware: {caveat}"), style="yellow")
     out.print(printable(f"  {card.licence}, {card.author}, {card.created}; {folder}"))
+
+
+def _listed(scores: Mapping[str, float]) -> str:
+    """Names hold commas of their own."""
+    return "; ".join(f"{name}: {value:.4g}" for name, value in scores.items())
 
 
 def install_model(file: Path, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -46,7 +47,7 @@ class ModelCard(Record):
         Name of the models, this one among them, that differ in the seed alone and show by it how far to trust any of
         them; empty: it is no such model.
     scores : dict
-        Measure by name; each is a measured number.
+        Measure by name; each is a measured number. Names say the unit, but for those of `HELD_OUT`.
     weights_sha256 : str
         Of ``weights.safetensors``.
     """
@@ -69,3 +70,13 @@ class ModelCard(Record):
     weights_sha256: str
     created: str
     caveats: tuple[str, ...] = ()
+
+
+# Begins the names of what a training watched: means of PSNR in dB over held-out images, but for names ending in %.
+HELD_OUT = "held-out "
+
+
+def held_out_and_others(scores: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Part a card's scores for showing: those that its training watched, without `HELD_OUT`, and all others."""
+    held = {name.removeprefix(HELD_OUT): value for name, value in scores.items() if name.startswith(HELD_OUT)}
+    return held, {name: value for name, value in scores.items() if not name.startswith(HELD_OUT)}

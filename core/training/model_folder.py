@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.protocol.model_card import ModelCard, TrainingRecord
+from core.protocol.model_card import HELD_OUT, ModelCard, TrainingRecord
 from core.protocol.recipes import TrainRecipe
 from core.training.checkpoint import TrainState, write_tensors
 
@@ -39,7 +39,7 @@ def write_model(recipe: TrainRecipe, state: TrainState, scores: dict[str, float]
             steps=state.step,
             seed=recipe.seed,
         ),
-        scores={f"held-out {k}": round(v, 3) for k, v in scores.items()},
+        scores={f"{HELD_OUT}{k}": round(v, 3) for k, v in scores.items()},
         licence="BSD-3-Clause",
         author="Quietbeam contributors",
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from app.actions.action_info import ActionId
+from app.model_manager.card_text import card_text
 from app.model_manager.models_dialog import ModelsDialog
 from core.protocol.base import ErrorInfo
 from core.protocol.engine import JobDone, JobFailed
@@ -64,6 +65,30 @@ def test_cards_are_shown_and_built_in_models_stay(dialog: ModelsDialog) -> None:
     assert dialog.export.isEnabled()
     assert not dialog.remove.isEnabled()
     assert "stays" in dialog.remove.toolTip()
+
+
+def test_page_of_a_card_says_what_to_beware_of_before_how_it_was_made_and_gives_scores_their_unit() -> None:
+    scores = {"held-out HAADF low": 32.746, "benchmark PSNR dB": 29.1}
+    page = card_text(NEW.model_copy(update={"scores": scores, "caveats": ("Steps come out rounded.",)}))
+    order = [
+        page.index(word) for word in ("0.1 to", "rounded", "benchmark PSNR dB", "PSNR in dB on held-out", "Checksum")
+    ]
+    assert order == sorted(order)
+    assert "held-out HAADF" not in page
+    assert "<td>HAADF low" in page
+
+
+def test_long_titles_are_wrapped_not_cut_off(desk: Desk, dialog: ModelsDialog, qtbot: QtBot) -> None:
+    long = card(
+        "long", "Atomic STEM at low dose: HAADF and ABF, and a few words more than fit into one line of the list"
+    )
+    desk.engine.cards = (*CARDS, long)
+    desk.engine.list_models()
+    qtbot.waitUntil(lambda: dialog.list.count() == len(CARDS) + 1)
+    dialog.show()
+    short, tall = (dialog.list.visualItemRect(dialog.list.item(row)) for row in (0, len(CARDS)))
+    assert tall.height() > short.height()
+    assert tall.width() <= dialog.list.viewport().width()
 
 
 def test_installed_model_is_selected_and_offered_for_runs(

@@ -33,12 +33,15 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_models_are_listed_with_what_they_are_for_and_damaged_ones_are_told(
     quietbeam: Quietbeam, own_models: Path
 ) -> None:
-    make_model(own_models / "good", name="good", scores={"psnr_db": 39.5}, caveats=["Only made up."])
+    make_model(
+        own_models / "good", name="good", scores={"psnr_db": 39.5, "held-out tem s=1": 31.76}, caveats=["Only made up."]
+    )
     (make_model(own_models / "bad") / "card.json").write_text("{", encoding="utf-8")
     said = quietbeam("models", "list")
     assert said.code == 0
     assert "good 1.0 (used where no other suits a movie better)" in said.out
-    assert "psnr_db 39.5" in said.out
+    assert "Measured: psnr_db: 39.5" in said.out
+    assert "no test, PSNR in dB on held-out images: tem s=1: 31.76" in " ".join(said.out.split())
     assert "Only made up." in said.out
     assert "damaged" in said.err
     assert "lattice-filter" in said.out
