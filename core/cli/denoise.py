@@ -154,7 +154,7 @@ def print_result(out: Console, result: DenoiseResult) -> None:
     rows = [
         ("Frames", f"{result.frames}{resumed}"),
         ("Size", f"{result.width} x {result.height} px (width x height), {_stored(result)}"),
-        ("Speed", f"{result.seconds:.1f} s, {result.megapixels_per_s:.2f} megapixels/s on {device}"),
+        ("Speed", f"{result.seconds:.1f} s, {result.megapixels_per_s:.3g} megapixels/s on {device}"),
         ("Model", f"{result.plan.model} {result.plan.model_version}"),
         ("Quality", _quality(quality)),
         ("Hot pixels", f"{quality.hot_pixels} replaced" if quality.hot_pixels else "none"),

@@ -120,8 +120,10 @@ def tell_fit(movie: RequestMovie, card: ModelCard, told: Told) -> None:
         electrons = movie.read(movie.frames // 2).dose
     fit = judge_fit(card, movie.meta.model_copy(update={"frames": movie.frames}), electrons)
     if not fit.fits:
-        text = f"{card.title}: {' '.join(one.text for one in fit.misfits)}"
-        told.tell(Notice(level="info", code="model-fit", text=text))
+        text = f"{card.name} was not made for this. {' '.join(one.text for one in fit.misfits)}"
+        # Of other images, or atoms at another scale, it makes what it knows.
+        grave = any(one.code in ("modality", "pixel-size") for one in fit.misfits)
+        told.tell(Notice(level="warning" if grave else "info", code="model-fit", text=text))
 
 
 def _unfinished(

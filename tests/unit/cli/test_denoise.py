@@ -231,8 +231,8 @@ def test_movie_for_which_a_model_was_not_made_is_denoised_all_the_same_and_it_is
     said = quietbeam("denoise", movie, *given, "--json")
     assert said.code == 0, said.err
     (notice,) = [one for one in said.json["notices"] if one["code"] == "model-fit"]
-    assert notice["level"] == "info"
-    assert "This is a SEM movie; the model was made for HRTEM." in notice["text"]
+    assert notice["level"] == "warning"
+    assert "tiny was not made for this. This is a SEM movie; the model was made for HRTEM." in notice["text"]
     assert "electrons a px and frame; the model was" in notice["text"]
     assert "trained for 0.1 to 100" in notice["text"]
     again = quietbeam("denoise", movie, *given[:-4], "--overwrite", "--gain", "1", "--json")
