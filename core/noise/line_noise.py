@@ -36,8 +36,9 @@ _HALVINGS = 40
 # How alike the offsets of neighbouring lines may be: r in o_i = r o_(i - 1) + what is new. In dark frames of a Ceta
 # camera neighbouring columns are correlated by 0.52.
 _ALIKE = (0.0, 0.2, 0.4, 0.6)
-# How much likelier (natural logarithm) it must be that they are alike at all.
-_DOUBT = 4.0
+# How much likelier (natural logarithm) it must be that they are alike at all; and how far offsets exceed the usual in
+# the highest quarter of the frequencies: what falls to less may be a specimen along the axis, which falls too.
+_DOUBT, _THERE_TOO = 4.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def _hann(length: int) -> Line:
 def _shape(seen: Line, usual: Line, frequency: Line) -> Line:
     """Return the likeliest power of the offsets by frequency (cycles a line), in units of its mean."""
     best, shape = -np.inf, np.ones_like(seen)
-    for alike in _ALIKE:
+    quarter = len(seen) // 4
+    highest = float(np.median(seen[-quarter:] / usual[-quarter:])) / _MEDIAN - 1
+    for alike in _ALIKE if highest > _THERE_TOO else ():
         one = (1 - alike**2) / (1 + alike**2 - 2 * alike * np.cos(2 * np.pi * frequency))
         expected = usual + _strength(seen, usual, one) * one
         # What stands out far is the specimen's, and says nothing.

@@ -83,3 +83,11 @@ def test_a_straight_interface_stays_beside_offsets_that_are_alike():
     assert np.corrcoef(found.columns, true)[0, 1] > 0.6
     left = (step + true - found.columns).astype(float)
     assert left[100:].mean() - left[:85].mean() == pytest.approx(3.0, rel=0.25)
+
+
+def test_layers_of_a_specimen_along_the_axis_mostly_stay():
+    """They fall with frequency too, but below the noise."""
+    layers = lfilter([1], [1, -0.7], np.random.default_rng(4).normal(0, 0.25, 292))[100:]
+    found = line_offsets((noise(94) + layers[None]).astype(np.float32))
+    assert found is not None
+    assert np.std(layers - found.columns) > 0.6 * np.std(layers)
