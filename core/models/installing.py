@@ -40,6 +40,7 @@ from core.protocol.models import ARCHIVE_ENDING
 Fits = Callable[[ModelCard, Weights], None]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_TITLE_LETTERS = 200
 _ROOM_BYTES = 16 << 20
 _WORKING = ".installing-"
 _LEAVING = ".removed-"
@@ -200,6 +201,8 @@ def _check_card(path: Path, card: ModelCard) -> None:
         if not _NAME.fullmatch(text):
             advice = "Names are letters, digits, dots, dashes and underscores, at most 64."
             raise refused(path, f"its {what} is not one ({text[:80]!r})", advice)
+    if not 0 < len(card.title) <= _TITLE_LETTERS or "\n" in card.title:
+        raise refused(path, f"its title is not one line of at most {_TITLE_LETTERS} letters")
     numbers = [*card.dose_range_e_px, *(card.pixel_size_nm or ()), *card.scores.values(), card.training.duration_s]
     if not all(abs(number) < float("inf") for number in numbers):
         raise refused(path, "its card holds numbers that are not finite")
@@ -241,8 +244,9 @@ def _refuse_surprise(
             what = f"A model called {one.card.name} comes with Quietbeam; this is another one of that name."
             raise model_error("model-exists", what, str(path), "The model needs another name.")
         if one.card.version == card.version:
-            what = f"The model {card.name} {card.version} is installed already, with other weights."
-            advice = f"Ask for one with a version of its own, or remove it first: quietbeam models remove {card.name}."
+            what = f"The model {one.card.name} {card.version} is installed already, with other weights."
+            remove = f"quietbeam models remove {one.card.name} --version {one.card.version}"
+            advice = f"Ask for one with a version of its own, or remove it first: {remove}."
             raise model_error("model-exists", what, str(path), advice)
     return None
 
@@ -321,8 +325,14 @@ def _put(folder: Path, target: Path, card: ModelCard) -> None:
     except OSError as error:
         if not target.exists():
             raise
-        what = f"A folder for {card.name} {card.version} is there already, and what is in it can't be used."
-        raise model_error("model-exists", what, str(target), "Remove that folder, then install again.") from error
+        try:
+            there = read_model(target).card
+        except ModelError:
+            what = f"A folder for {card.name} {card.version} is there already, and what is in it can't be used."
+            raise model_error("model-exists", what, str(target), "Remove that folder, then install again.") from error
+        # The folders of "a-1", version 2, and of "a", version 1-2, have one name.
+        what = f"The folder for {card.name} {card.version} is that of the model {there.name} {there.version}."
+        raise model_error("model-exists", what, str(target), "One of the two needs another name.") from error
 
 
 @contextmanager

@@ -122,6 +122,24 @@ def test_a_version_is_never_replaced_by_other_weights(store: ModelStore, good: P
         install(store, other, fits)
 
 
+def test_name_that_differs_in_case_alone_is_told_as_the_installed_one_is_called(
+    store: ModelStore, good: Path, tmp_path: Path
+) -> None:
+    install(store, good, fits)
+    other = archive_of(tmp_path / "f", tmp_path / "2.qbmodel", {"a": np.zeros((2, 3), np.float16)}, name="MADE-UP")
+    with refused(store, "model-exists", r"quietbeam models remove made-up --version 1\.0\."):
+        install(store, other, fits)
+
+
+def test_model_whose_folder_would_be_that_of_another_is_refused_and_no_good_one_called_useless(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    install(store, archive_of(tmp_path / "f", tmp_path / "1.qbmodel", name="a-1", version="2"), fits)
+    other = archive_of(tmp_path / "f", tmp_path / "2.qbmodel", name="a", version="1-2")
+    with refused(store, "model-exists", "is that of the model a-1 2.*another name"):
+        install(store, other, fits)
+
+
 def test_name_of_a_built_in_model_or_a_filter_is_refused(store: ModelStore, good: Path, tmp_path: Path) -> None:
     with refused(store, "model-exists", "filter"):
         install(store, good, fits, reserved=["Made-Up"])
