@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from core.cli.reporting import STOPPED, print_json, stderr
 from core.denoising.context import Cancelled
@@ -38,7 +38,7 @@ def listened(
     stopped
         What is to be said, as a sentence or by how far the run came.
     unit
-        What it makes, for the rate.
+        What it makes, for the rate; ``%`` where the parts that it counts mean nothing to the user.
     quiet
         Say nothing on the way: another process of the same run does.
     """
@@ -67,7 +67,7 @@ class Listener:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn() if unit == "%" else MofNCompleteColumn(),
             TextColumn("{task.fields[rest]}"),
             console=console,
             transient=True,
@@ -124,7 +124,8 @@ class Listener:
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
-            self._console.print(f"{description}: {done} of {total}" + (f", {rest}" if rest else ""))
+            made = f"{done / max(total, 1):.1%}" if self._unit == "%" else f"{done} of {total}"
+            self._console.print(f"{description}: {made}" + (f", {rest}" if rest else ""))
 
     def notice(self, notice: Notice) -> None:
         """Print what the user should know."""

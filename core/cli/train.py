@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -24,10 +25,13 @@ def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: b
         print_json(result)
         return
     out = stdout()
-    scores = ", ".join(f"{name} {value:.3f}" for name, value in result.scores.items())
+    # PSNR, but for the rms of blank frames, whose names say their unit.
+    units = {name: "" if name.endswith("%") else " dB" for name in result.scores}
+    scores = ", ".join(f"{name} {value:.2f}{units[name]}" for name, value in result.scores.items())
     out.print(f"{'Steps':<12}{result.steps} in {time.strftime('%H:%M:%S', time.gmtime(result.seconds))}")
     out.print(f"{'Scores':<12}{scores}")
     out.print(f"{'Model':<12}{result.output}")
+    out.print(f"{'Install it':<12}quietbeam models export {shlex.quote(result.output)}, then models install the file")
 
 
 def _is_silent() -> bool:
@@ -41,5 +45,5 @@ def _train(request: TrainJobRequest, as_json: bool) -> TrainJobResult:
 
     advice = "Run the same command with --resume to go on."
     info = ErrorInfo(code="cancelled", what="Stopped; what was learned is kept.", advice=advice)
-    with listened(as_json, lambda _: info, "steps", quiet=_is_silent()) as listener:
+    with listened(as_json, lambda _: info, "%", quiet=_is_silent()) as listener:
         return run(request, ModelStore.default(), listener)

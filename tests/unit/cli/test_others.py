@@ -84,6 +84,22 @@ def test_training_tells_where_the_model_lies(
     assert TrainJobResult.model_validate(said.json).scores == {"validation_db": 31.5}
 
 
+def test_training_says_how_far_it_is_in_per_cent_what_it_scored_in_db_and_how_to_install_it(
+    quietbeam: Quietbeam, trainer: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(recipe: Any, folder: Path, progress: Any, should_stop: Any, device: str) -> TrainResult:
+        progress(0.156, "step 250 of 4000")
+        return TrainResult(True, 10, 3.0, folder / "mine", {"tem s=1": 31.456, "blank s=1 rms %": 0.512})
+
+    trainer(train)
+    monkeypatch.setattr("core.cli.listening._LINE_EVERY_S", 0.0)
+    said = quietbeam("train", recipe(), "-o", tmp_path / "my t", "--device", "cpu")
+    assert "Step 250 of 4000: 15.6%" in said.err
+    assert "tem s=1 31.46 dB, blank s=1 rms % 0.51" in said.out
+    shown = " ".join(said.out.split())
+    assert f"quietbeam models export '{(tmp_path / 'my t' / 'mine').as_posix()}'" in shown
+
+
 def test_stopped_training_says_how_to_go_on(
     quietbeam: Quietbeam, trainer: Callable[[Any], None], tmp_path: Path
 ) -> None:
