@@ -62,7 +62,7 @@ class ModelsDialog(QDialog):
         jobs.failed.connect(self._on_failed)
         self._fill()
         self._on_jobs()
-        self.resize(self.fontMetrics().averageCharWidth() * 110, self.fontMetrics().height() * 28)
+        self.resize(self.fontMetrics().averageCharWidth() * 130, self.fontMetrics().height() * 36)
 
     def _make_list(self) -> None:
         self.list = QListWidget(self)
@@ -72,6 +72,8 @@ class ModelsDialog(QDialog):
         self.list.setWordWrap(True)
         self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Else a wrapped title may swallow the line with name and version.
+        self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.list.currentRowChanged.connect(self._on_row)
         self.card = QTextBrowser(self)
         self.card.setAccessibleName(self.tr("What the model's card says"))
