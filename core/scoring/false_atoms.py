@@ -22,6 +22,8 @@ _COUNTERPART = 0.5
 _MARGIN = 48
 # Steps of the transform over which the film's power is smoothed: what it drew by chance is nothing that one can know.
 _SMOOTH = 1.5
+# Around how many px the film's strength is taken, and for how many strengths there is a filter.
+_PLACE, _LEVELS = 20.0, 8
 # Peaks a px beyond a level that chance hardly ever passes: one in ten megapixels.
 _PASSES = 1e-7
 
@@ -73,20 +75,32 @@ def false_atoms(finder: Finder, frames: npt.NDArray[np.floating], clean: Array, 
 
 
 def best_linear(clean: Array, frames: npt.NDArray[np.floating], variance: float) -> Array:
-    """Estimate a film from its noisy frames (T, H, W) as no filter can that doesn't know its power spectrum.
+    """Estimate a film from its noisy frames (T, H, W) as no filter can that doesn't know the film's statistics.
 
-    Wiener's filter: each frequency times P / (P + variance), P the clean image's own power, smoothed. It has the least
-    mean squared error of all linear filters that treat all places alike, and, were the speckle Gaussian and the
-    same everywhere, of all estimates. What it shows that isn't there is the price of showing speckle at all.
+    Wiener's filter: each frequency times v P / (v P + variance), P the clean image's own power, smoothed, and v how
+    strong the film is around the place, as films end and get thinner. Of linear filters that know no more it has the
+    least mean squared error, and, were the speckle Gaussian, of all estimates. What it shows that isn't there is the
+    price of showing speckle at all.
     """
     mean = float(clean.mean())
+    varying = clean - mean
+    strength = ndimage.gaussian_filter(np.square(varying), _PLACE, mode="mirror")
+    if not strength.any():
+        return np.full(frames.shape, mean)
     window = np.outer(*(np.hanning(side + 2 * _MARGIN) for side in clean.shape))
-    power = np.abs(fft.fft2(_padded(clean - mean) * window)) ** 2 / np.square(window).sum()
-    power = ndimage.gaussian_filter(power, _SMOOTH, mode="wrap")
-    gain = power / (power + variance)
-    inside = (slice(_MARGIN, -_MARGIN),) * 2
-    out = [np.real(fft.ifft2(gain * fft.fft2(_padded(frame - mean)))[inside]) for frame in frames.astype(np.float64)]
-    return np.stack(out) + mean
+    power = np.abs(fft.fft2(_padded(varying) * window)) ** 2 / np.square(window).sum()
+    power = ndimage.gaussian_filter(power, _SMOOTH, mode="wrap") / strength.mean()
+    # Some filters for some strengths; between them the results are mixed.
+    levels = np.geomspace(max(strength.min(), 1e-3 * strength.max()), strength.max(), _LEVELS)
+    place = np.interp(np.log(np.maximum(strength, levels[0])), np.log(levels), np.arange(_LEVELS))
+    out = np.zeros(frames.shape)
+    for number, level in enumerate(levels):
+        weight = np.clip(1 - np.abs(place - number), 0, 1)
+        gain = level * power / (level * power + variance)
+        for frame, result in zip(frames, out, strict=True):
+            spectrum = fft.fft2(_padded(np.asarray(frame, np.float64) - mean))
+            result += weight * np.real(fft.ifft2(gain * spectrum))[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    return out + mean
 
 
 def level_beyond_chance(finder: Finder, off: Array) -> float:

@@ -148,3 +148,12 @@ def test_chance_in_the_best_estimate_hardly_ever_passes_its_level_and_a_higher_a
 
 def test_errors_of_nothing_have_no_level() -> None:
     assert level_beyond_chance(FINDER, np.zeros((1, 64, 64))) == 0.0
+
+
+def test_best_linear_estimate_knows_where_the_film_ends() -> None:
+    clean = film(2.0)
+    clean[:, SIDE // 2 :] = 1.0
+    frames = noisy(clean, 5.0)
+    rest = best_linear(clean, frames, 1 / 5.0)[:, :, SIDE * 3 // 4 :] - 1.0
+    assert np.sqrt(np.mean(np.square(rest))) < 0.05 * clean.std()
+    np.testing.assert_array_equal(best_linear(np.ones((64, 64)), frames[:, :64, :64], 0.2), 1.0)
