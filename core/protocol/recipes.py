@@ -176,16 +176,27 @@ class NetworkRecipe(Record):
 
 
 class CardRecipe(Record):
-    """What the trained model's card will say that the training cannot know."""
+    """What the trained model's card will say that the training cannot know.
 
-    title: str
-    version: str
+    What no model can be installed with is refused here, before hours of training.
+    """
+
+    title: str = Field(min_length=1, max_length=200, pattern=r"^[^\n]*$")
+    version: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")
     modality: tuple[str, ...]
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
     frames: int = Field(default=1, ge=1)
     series: str = ""
     caveats: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> CardRecipe:
+        for name in ("dose_range_e_px", "pixel_size_nm"):
+            low, high = getattr(self, name) or (0.0, 0.0)
+            if not 0 <= low <= high < float("inf"):
+                raise ValueError(f"'{name}' must rise from 0 or more: [lowest, highest]")
+        return self
 
 
 class TrainRecipe(Record):

@@ -10,6 +10,13 @@ from pydantic import ValidationError
 
 from core.protocol.recipes import TrainRecipe
 
+# Patterns say little to those who don't read them.
+_PATTERNS = {
+    "name": "small letters a to z, digits and dashes alone, beginning with a letter or digit",
+    "card.version": "letters, digits, dots, dashes and underscores alone",
+    "card.title": "one line alone",
+}
+
 
 class RecipeError(ValueError):
     """A recipe that cannot be used; the message names the file, the key and what is wrong with it."""
@@ -63,4 +70,9 @@ def _explain(key: str, kind: str, message: str) -> str:
         return f"unknown key '{key}'"
     if kind == "missing":
         return f"missing key '{key}'"
+    if kind == "string_pattern_mismatch":
+        return f"'{key}': {_PATTERNS.get(key, message)}"
+    if kind == "value_error":
+        # In words of our own.
+        return f"'{key or 'recipe'}': {message.removeprefix('Value error, ')}"
     return f"'{key or 'recipe'}': {message}"

@@ -63,3 +63,24 @@ def test_shipped_recipes_load_and_their_networks_exist(path: Path) -> None:
     # On no device at all: the largest has 70 million weights.
     with torch.device("meta"):
         build(recipe.network.architecture, recipe.network.config)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [10.0, 0.1]", "'dose_range_e_px' must rise"),
+        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [0.1, nan]", "'dose_range_e_px' must rise"),
+        ('version = "0.0.1"', 'version = "1/2"', "'card.version': letters, digits"),
+        ('title = "Tiny"', 'title = ""', "'card.title'"),
+        ('title = "Tiny"', 'title = "a\\nb"', "'card.title': one line"),
+        ('name = "tiny"', 'name = "Mod\u00e8le 1"', "'name': small letters"),
+    ],
+)
+def test_card_with_which_no_model_could_be_installed_is_refused_before_the_training(
+    tmp_path: Path, recipe_text: str, was: str, now: str, words: str
+) -> None:
+    assert was in recipe_text
+    path = tmp_path / "r.toml"
+    path.write_text(recipe_text.replace(was, now), encoding="utf-8")
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(path)
