@@ -110,10 +110,12 @@ def level_beyond_chance(finder: Finder, off: Array) -> float:
     variance of its slope (Adler and Taylor, Random Fields and Geometry, 2007, chapter 11).
     """
     heights = np.stack([finder.heights(frame) for frame in off])
-    spread = float(heights.std())
-    if spread <= 0:
+    variance = float(np.mean(np.square(heights)))
+    if variance <= 0:
         return 0.0
-    slope = float(np.mean([np.var(np.diff(heights, axis=axis)) for axis in (1, 2)])) / spread**2
+    slope = float(np.mean([np.mean(np.square(np.diff(heights, axis=axis))) for axis in (1, 2)])) / variance
+    # The variance where the errors are, of Gaussians that differ from place to place: a film may fill a part only.
+    spread = float(np.sqrt(np.mean(heights**4) / (3 * variance)))
     rate = max(slope / (2 * np.pi) ** 1.5, 10 * _PASSES)
     return spread * float(optimize.brentq(lambda u: rate * u * np.exp(-(u**2) / 2) - _PASSES, 1.0, 12.0))
 

@@ -146,6 +146,12 @@ def test_chance_in_the_best_estimate_hardly_ever_passes_its_level_and_a_higher_a
     assert false_atoms(FINDER, atoms[None], clean, level).sure > 0.85 * len(places())
 
 
+def test_level_beyond_chance_is_that_of_the_part_that_the_film_fills() -> None:
+    off = gaussian_filter(np.random.default_rng(8).normal(size=(4, SIDE, SIDE)), (0, 2.0, 2.0))
+    part = off * (np.arange(SIDE) < SIDE // 4)
+    assert level_beyond_chance(FINDER, part) == pytest.approx(level_beyond_chance(FINDER, off), rel=0.1)
+
+
 def test_errors_of_nothing_have_no_level() -> None:
     assert level_beyond_chance(FINDER, np.zeros((1, 64, 64))) == 0.0
 
