@@ -4,9 +4,9 @@ Each column's mean over the rows holds its offset, the specimen, and little nois
 offsets of columns lie on the line of row frequency 0 alone, spread over all of it, where the lines beside it hold
 noise and specimen only. So the power of the offsets is what that line has more than its neighbours, by the median over
 frequencies, which lattice spots and slow shades don't shift. It is the same at all frequencies, or, where neighbouring
-columns are alike, o_i = r o_(i - 1) + noise, it goes as (1 - r^2) / (1 + r^2 - 2 r cos 2 pi f); the likeliest r is
-taken. Each frequency's mean is taken out as far as it is offset: by Wiener's gain, offsets / (offsets + noise +
-specimen), the last from the line itself. What stands out of that power is specimen (a lattice along an axis, a
+columns of a sensor are alike, o_i = r o_(i - 1) + noise, it goes as (1 - r^2) / (1 + r^2 - 2 r cos 2 pi f); the
+likeliest r is taken. Each frequency's mean is taken out as far as it is offset: by Wiener's gain, offsets / (offsets +
+noise + specimen), the last from the line itself. What stands out of that power is specimen (a lattice along an axis, a
 straight interface) and stays.
 """
 
@@ -33,8 +33,8 @@ _MEDIAN = float(np.log(2.0))
 # the other.
 _AROUND, _UNLIKE, _OUTLYING = 9, 2.0, 6.0
 _HALVINGS = 40
-# How alike the offsets of neighbouring lines may be: r in o_i = r o_(i - 1) + what is new. In dark frames of a Ceta
-# camera neighbouring columns are correlated by 0.52.
+# How alike the offsets of neighbouring columns may be: r in o_i = r o_(i - 1) + what is new. In dark frames of a Ceta
+# camera they are correlated by 0.52: sensors have a converter a column. Rows are read one by one, in scans too.
 _ALIKE = (0.0, 0.2, 0.4, 0.6)
 # How much likelier (natural logarithm) it must be that they are alike at all; and how far offsets exceed the usual in
 # the highest quarter of the frequencies: what falls to less may be a specimen along the axis, which falls too.
@@ -63,18 +63,18 @@ def line_offsets(frame: Frame) -> LineOffsets | None:
     if min(frame.shape) < _LEAST_SIDE:
         return None
     values = frame.astype(np.float64)
-    columns = _offsets(values)
+    columns = _offsets(values, _ALIKE)
     if columns is not None:
         values = values - columns
-    rows = _offsets(values.T)
+    rows = _offsets(values.T, ())
     if rows is None and columns is None:
         return None
     height, width = frame.shape
     return LineOffsets(*(np.zeros(n) if one is None else one for one, n in ((rows, height), (columns, width))))
 
 
-def _offsets(values: npt.NDArray[np.float64]) -> Line | None:
-    """Return what columns of (H, W) share, by the means over their rows."""
+def _offsets(values: npt.NDArray[np.float64], alike: tuple[float, ...]) -> Line | None:
+    """Return what columns of (H, W) share, by the means over their rows; perhaps alike, by so much."""
     height, width = values.shape
     taper, across = _hann(height), _hann(width)
     # As much noise comes through it as through the plain mean.
@@ -92,7 +92,7 @@ def _offsets(values: npt.NDArray[np.float64]) -> Line | None:
         excess = float(np.median(seen[half] / usual[half])) / _MEDIAN - 1
         if excess < max(_LEAST_EXCESS, _SURE / _MEDIAN / len(half) ** 0.5):
             return None
-    shape = _shape(seen, usual, np.arange(_SLOWEST, _SLOWEST + len(usual)) / width)
+    shape = _shape(seen, usual, np.arange(_SLOWEST, _SLOWEST + len(usual)) / width, alike)
     # An interface along the axis falls with frequency without end; offsets are as strong at high ones as their shape.
     least = min(_strength(seen[half], usual[half], shape[half]) for half in halves)
     strength = min(_strength(seen, usual, shape), _UNLIKE * least) / float(taper.sum()) ** 2 * shape
@@ -113,12 +113,12 @@ def _hann(length: int) -> Line:
     return np.asarray(window / np.sqrt(np.mean(window**2)))
 
 
-def _shape(seen: Line, usual: Line, frequency: Line) -> Line:
+def _shape(seen: Line, usual: Line, frequency: Line, alikes: tuple[float, ...]) -> Line:
     """Return the likeliest power of the offsets by frequency (cycles a line), in units of its mean."""
     best, shape = -np.inf, np.ones_like(seen)
     quarter = len(seen) // 4
     highest = float(np.median(seen[-quarter:] / usual[-quarter:])) / _MEDIAN - 1
-    for alike in _ALIKE if highest > _THERE_TOO else ():
+    for alike in alikes if highest > _THERE_TOO else ():
         one = (1 - alike**2) / (1 + alike**2 - 2 * alike * np.cos(2 * np.pi * frequency))
         expected = usual + _strength(seen, usual, one) * one
         # What stands out far is the specimen's, and says nothing.

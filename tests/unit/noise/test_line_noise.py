@@ -91,3 +91,11 @@ def test_layers_of_a_specimen_along_the_axis_mostly_stay():
     found = line_offsets((noise(94) + layers[None]).astype(np.float32))
     assert found is not None
     assert np.std(layers - found.columns) > 0.6 * np.std(layers)
+
+
+def test_rows_are_read_one_by_one_and_not_alike():
+    """What falls with frequency along a scan's rows, is its specimen."""
+    layers = lfilter([1], [1, -0.7], np.random.default_rng(0).normal(0, 0.35, 356))[100:]
+    frame = (noise(90) + layers[:, None]).astype(np.float32)
+    by_row, by_column = line_offsets(frame), line_offsets(np.ascontiguousarray(frame.T))
+    assert np.std(layers - by_row.rows) > 1.5 * np.std(layers - by_column.columns)
