@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.networks.registry import build
+from core.simulation.recipe_files import load_simulation
 from core.training.recipe_file import RecipeError, load_recipe
 
 SHIPPED = sorted((Path(__file__).parents[3] / "resources" / "recipes").glob("*.toml"))
@@ -84,3 +85,12 @@ def test_card_with_which_no_model_could_be_installed_is_refused_before_the_train
     path.write_text(recipe_text.replace(was, now), encoding="utf-8")
     with pytest.raises(RecipeError, match=words):
         load_recipe(path)
+
+
+def test_recipe_that_the_manual_shows_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "manual" / "training.md").read_text(encoding="utf-8")
+    shown = page.split("```toml\n", 1)[1].split("```", 1)[0]
+    recipe = load_recipe(_written(tmp_path, shown))
+    assert recipe.scenes is not None
+    assert load_simulation(recipe.scenes.recipe or "").structures > 0
+    build(recipe.network.architecture, recipe.network.config)
