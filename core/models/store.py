@@ -49,7 +49,10 @@ class ModelStore:
         return cls((built_in_folder(),), (user_folder(),))
 
     def list(self) -> tuple[InstalledModel, ...]:
-        """Models that can be used, the built-in ones first, by name, the newest version first."""
+        """Models that can be used, the built-in ones first, by name, the newest version first.
+
+        Of both, the general one stands before the others, and those of a series, which are there to be compared, last.
+        """
         return tuple(_read(self)[0])
 
     def problems(self) -> tuple[ErrorInfo, ...]:
@@ -102,7 +105,7 @@ def _read(store: ModelStore) -> tuple[list[InstalledModel], list[ErrorInfo]]:
             except ModelError as error:
                 problems.append(error.info)
         group.sort(key=lambda m: _version_key(m.card.version), reverse=True)
-        group.sort(key=lambda m: m.card.name)
+        group.sort(key=lambda m: (m.card.series != "", m.card.name != GENERAL, m.card.name))
         models += group
     return models, problems
 

@@ -66,6 +66,12 @@ def test_built_in_model_is_the_default_even_if_an_own_one_comes_earlier_by_name(
     assert store.default_model() == "z"
 
 
+def test_the_general_model_comes_first_and_a_series_last(store: ModelStore) -> None:
+    for name, series in (("a-1", "a"), ("a-2", "a"), ("b", ""), ("lattice-general", "")):
+        make_model(store.built_in[0] / name, name=name, series=series)
+    assert [model.card.name for model in store.list()] == ["lattice-general", "b", "a-1", "a-2"]
+
+
 def test_no_folders_give_no_models_and_no_problem(store: ModelStore) -> None:
     assert store.list() == ()
     assert store.problems() == ()
