@@ -89,7 +89,12 @@ def _lines(figures: Sequence[BenchFigure]) -> list[_Line]:
         return list(dict.fromkeys(one.group for one in figures if one.set == part))
 
     lines = [
-        _Line(f"Clean images, {group}: PSNR(255), SSIM; PSNR, SSIM over the clean range", "clean", group, _published)
+        _Line(
+            f"Clean images, {group}: PSNR(255) in dB, SSIM; PSNR in dB, SSIM over the clean range",
+            "clean",
+            group,
+            _published,
+        )
         for group in groups("clean")
     ]
     parts: tuple[tuple[BenchSet, str], ...] = (("images", "Images"), ("movies", "Movies"))
@@ -97,7 +102,11 @@ def _lines(figures: Sequence[BenchFigure]) -> list[_Line]:
         wanted = {"STEM": "best filter + 1 dB", "SEM": "best filter + 1 dB"} if part == "images" else {}
         lines += [
             _Line(
-                f"{title}, {group}: PSNR, SSIM, gain over the best Gaussian", part, group, _gain, wanted.get(group, "")
+                f"{title}, {group}: PSNR in dB, SSIM, gain over the best Gaussian in dB",
+                part,
+                group,
+                _gain,
+                wanted.get(group, ""),
             )
             for group in _ORDER
             if group in groups(part)
