@@ -166,7 +166,7 @@ def _empty(what: str, index: int, dose: float, size: tuple[int, int], quick: boo
 def _best(
     twin: Twin, clean: Array, counts: npt.NDArray[np.float32], electrons: float
 ) -> tuple[float, dict[str, float]]:
-    """Judge the best linear estimate of a film: what no method that shows the film can much undercut."""
+    """Judge the best linear estimate of a film: what showing it costs by electrons alone."""
     frames = best_linear(clean, counts / electrons, float(clean.mean()) / electrons)
     sure = level_beyond_chance(twin.finder, frames - clean)
     found = false_atoms(twin.finder, frames, clean, sure)

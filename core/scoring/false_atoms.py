@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import fft, ndimage, optimize
 
 from core.measures.atoms.match import match
+from core.measures.atoms.peaks import vertex
 from core.scoring.twins import Finder
 
 Array = npt.NDArray[np.float64]
@@ -164,18 +165,12 @@ def _moved(here: Array, there: Array, places: Array, radius: float) -> Array:
     best = np.argmin(np.where(allowed, misfit, np.inf).reshape(len(places), -1), axis=1)
     row, col = np.unravel_index(best, allowed.shape)
     each = np.arange(len(places))
+    fit = -misfit
     fine = [
-        steps[row] + _vertex(misfit[each, row - 1, col], misfit[each, row, col], misfit[each, row + 1, col]),
-        steps[col] + _vertex(misfit[each, row, col - 1], misfit[each, row, col], misfit[each, row, col + 1]),
+        steps[row] + vertex(fit[each, row - 1, col], fit[each, row, col], fit[each, row + 1, col]),
+        steps[col] + vertex(fit[each, row, col - 1], fit[each, row, col], fit[each, row, col + 1]),
     ]
     return np.stack(fine, axis=1)
-
-
-def _vertex(before: Array, middle: Array, after: Array) -> Array:
-    """Return where the parabola through three values has its lowest point, half a step away at most."""
-    bend = before - 2 * middle + after
-    safe = np.where(bend > 0, bend, 1.0)
-    return np.where(bend > 0, np.clip(0.5 * (before - after) / safe, -0.5, 0.5), 0.0)
 
 
 def _at(image: Array, places: Array) -> Array:

@@ -123,14 +123,22 @@ def find_peaks(image: Array, width: float, sigma: float, least: float | Array) -
     rows, cols = np.nonzero((sharp >= top) & (sharp > least * scale) & ~flat)
     padded = np.pad(sharp, 1, mode="edge")
     heights = sharp[rows, cols] / scale
-    shifts = []
-    for dy, dx in ((1, 0), (0, 1)):
-        before, after = padded[rows + 1 - dy, cols + 1 - dx], padded[rows + 1 + dy, cols + 1 + dx]
-        bend = 2 * sharp[rows, cols] - before - after
-        shifts.append(np.where(bend > 0, np.clip(0.5 * (after - before) / np.where(bend > 0, bend, 1), -0.5, 0.5), 0))
+    shifts = [
+        vertex(padded[rows + 1 - dy, cols + 1 - dx], sharp[rows, cols], padded[rows + 1 + dy, cols + 1 + dx])
+        for dy, dx in ((1, 0), (0, 1))
+    ]
     order = np.argsort(-heights, kind="stable")
     places = np.stack([rows + shifts[0], cols + shifts[1]], axis=1).astype(float)
     return Peaks(places[order], heights[order])
+
+
+def vertex(before: Array, middle: Array, after: Array) -> Array:
+    """Return where the parabola through three neighbouring values is highest, in px from the middle one.
+
+    Half a px away at most; 0 where it has no highest point.
+    """
+    bend = 2 * middle - before - after
+    return np.where(bend > 0, np.clip(0.5 * (after - before) / np.where(bend > 0, bend, 1), -0.5, 0.5), 0)
 
 
 def typical_height(heights: Array) -> float:
