@@ -33,14 +33,13 @@ from core.models.archive import (
 from core.models.errors import ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, Weights, card_from, read_model
 from core.models.store import ModelStore
-from core.protocol.model_card import CARD_FORMAT, ModelCard
+from core.protocol.model_card import CARD_FORMAT, NAME_PATTERN, TITLE_LETTERS, ModelCard
 from core.protocol.models import ARCHIVE_ENDING
 
 # Asks whether weights fit the architecture that a card names; raises ModelError. Networks live above this room.
 Fits = Callable[[ModelCard, Weights], None]
 
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-_TITLE_LETTERS = 200
+_NAME = re.compile(NAME_PATTERN)
 _ROOM_BYTES = 16 << 20
 _WORKING = ".installing-"
 _LEAVING = ".removed-"
@@ -201,8 +200,8 @@ def _check_card(path: Path, card: ModelCard) -> None:
         if not _NAME.fullmatch(text):
             advice = "Names are letters, digits, dots, dashes and underscores, at most 64."
             raise refused(path, f"its {what} is not one ({text[:80]!r})", advice)
-    if not 0 < len(card.title) <= _TITLE_LETTERS or "\n" in card.title:
-        raise refused(path, f"its title is not one line of at most {_TITLE_LETTERS} letters")
+    if not 0 < len(card.title) <= TITLE_LETTERS or "\n" in card.title:
+        raise refused(path, f"its title is not one line of at most {TITLE_LETTERS} letters")
     numbers = [*card.dose_range_e_px, *(card.pixel_size_nm or ()), *card.scores.values(), card.training.duration_s]
     if not all(abs(number) < float("inf") for number in numbers):
         raise refused(path, "its card holds numbers that are not finite")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from core.protocol.base import Record
+from core.protocol.model_card import NAME_PATTERN, TITLE_LETTERS
 from core.protocol.simulation import Modality
 
 
@@ -181,8 +182,8 @@ class CardRecipe(Record):
     What no model can be installed with is refused here, before hours of training.
     """
 
-    title: str = Field(min_length=1, max_length=200, pattern=r"^[^\n]*$")
-    version: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")
+    title: str = Field(min_length=1, max_length=TITLE_LETTERS, pattern=r"^[^\n]*$")
+    version: str = Field(pattern=NAME_PATTERN)
     modality: tuple[str, ...]
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
