@@ -3,64 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.movies.calibration import Scale
 from core.movies.errors import WriteFailed
+from core.movies.writers.movie_writer import MovieWriter
 from core.movies.writers.mrc import MrcWriter
 from core.movies.writers.ome_tiff import OmeTiffWriter
 from core.movies.writers.ome_zarr import OmeZarrWriter
-from core.movies.writers.stack_file import StackFileWriter
 from core.movies.writers.tiff import TiffMovieWriter
 
 # The longest end that fits decides, so they stand in this order.
-_WRITERS: tuple[tuple[tuple[str, ...], str, type[StackFileWriter] | type[OmeZarrWriter]], ...] = (
+_WRITERS: tuple[tuple[tuple[str, ...], str, type[MovieWriter]], ...] = (
     ((".ome.tif", ".ome.tiff", ".ome.btf"), "OME-TIFF", OmeTiffWriter),
     ((".tif", ".tiff"), "TIFF", TiffMovieWriter),
     ((".mrc", ".mrcs"), "MRC", MrcWriter),
     ((".ome.zarr", ".zarr"), "OME-Zarr", OmeZarrWriter),
 )
 RESULT_ENDINGS: tuple[str, ...] = tuple(end for ends, _, _ in _WRITERS for end in ends)
-
-
-class MovieWriter(Protocol):
-    """What every writer is to those who write a movie: frames in any order, from any thread, then `finish`."""
-
-    path: Path
-    partial: Path
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    scale: Scale
-    resumed: bool
-
-    @property
-    def needed_bytes(self) -> int:
-        """The size of the finished result, rounded up a little."""
-
-    def write(self, index: int, frame: NDArray[Any]) -> None:
-        """Write frame `index`: (height, width), in the writer's type."""
-
-    def read(self, index: int) -> NDArray[Any]:
-        """Frame `index` as it was written; zeros if it was not."""
-
-    def flush(self) -> None:
-        """Bring what was written to the disk."""
-
-    def finish(self, provenance_json: str | None = None, display: tuple[float, float] | None = None) -> Path:
-        """Complete the result and give it its name."""
-
-    def close(self) -> None:
-        """Close the partial result and keep it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def result_format(path: str | Path) -> str | None:
@@ -75,7 +37,7 @@ def storable(path: str | Path, dtype: str | np.dtype[Any]) -> bool:
     return found is not None and np.dtype(dtype).name in found[1].types
 
 
-def _found(path: str | Path) -> tuple[str, type[StackFileWriter] | type[OmeZarrWriter]] | None:
+def _found(path: str | Path) -> tuple[str, type[MovieWriter]] | None:
     name = Path(path).name.lower()
     for ends, title, writer in _WRITERS:
         if name.endswith(ends):

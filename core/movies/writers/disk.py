@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -104,6 +106,15 @@ def check_room(path: Path, needed: int, taken: int = 0, one_file: bool = True) -
             "Free some space, choose another disk, or denoise fewer frames or a region.",
             "disk-full",
         )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system, or a library, says about writing `path` into `WriteFailed`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def rename_new(partial: Path, path: Path, overwrite: bool) -> None:

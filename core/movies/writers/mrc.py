@@ -27,7 +27,7 @@ _MODES = {"int8": 0, "int16": 1, "float32": 2, "uint16": 6}
 
 
 class MrcWriter(StackFileWriter):
-    """Writes an MRC frame by frame; see `StackFileWriter`. Rows are stored from the first to the last."""
+    """Writes an MRC frame by frame; see `MovieWriter`. Rows are stored from the first to the last."""
 
     layout_name = "MRC"
     types: ClassVar[tuple[str, ...]] = tuple(_MODES)
@@ -49,7 +49,7 @@ class MrcWriter(StackFileWriter):
         self._sums: dict[int, tuple[float, float, float, float]] = {}
 
     def write(self, index: int, frame: NDArray[Any]) -> None:
-        """As of `StackFileWriter`; the values are summed up for the header on their way."""
+        """As of `MovieWriter`; the values are summed up for the header on their way."""
         super().write(index, frame)
         total = float(frame.sum(dtype=np.float64))
         squares = float(np.einsum("ij,ij->", frame, frame, dtype=np.float64))

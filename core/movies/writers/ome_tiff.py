@@ -9,7 +9,7 @@ from core.movies.writers.tiff import TiffMovieWriter
 
 
 class OmeTiffWriter(TiffMovieWriter):
-    """Writes an OME-TIFF frame by frame; see `StackFileWriter`."""
+    """Writes an OME-TIFF frame by frame; see `MovieWriter`."""
 
     layout_name = "OME-TIFF"
     types: ClassVar[tuple[str, ...]] = tuple(TYPES)

@@ -11,19 +11,17 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.movies.calibration import Scale
-from core.movies.errors import WriteFailed, unwritable
+from core.movies.errors import WriteFailed
 from core.movies.result_record import ATTRIBUTE, MOVIE_KEY, PROVENANCE_KEY
-from core.movies.writers.disk import check_name, check_room, locked, partial_path
+from core.movies.writers.disk import check_room, locked, writing
+from core.movies.writers.movie_writer import MovieWriter
 
 if TYPE_CHECKING:
     import zarr
@@ -39,13 +37,10 @@ _METADATA_BYTES = 1 << 20
 _MOST_SYNCED = 256
 
 
-class OmeZarrWriter:
-    """Writes an OME-Zarr frame by frame, in any order, from any thread.
+class OmeZarrWriter(MovieWriter):
+    """Writes an OME-Zarr frame by frame; `path` and `partial` are folders."""
 
-    Made by `create`; used in a ``with`` statement, or closed by `close`. `finish` makes the result. Attributes as of
-    `core.movies.writers.stack_file.StackFileWriter`; `path` and `partial` are folders.
-    """
-
+    is_folder = True
     types: ClassVar[tuple[str, ...]] = (
         "int8",
         "int16",
@@ -60,42 +55,20 @@ class OmeZarrWriter:
     def __init__(
         self, path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any], scale: Scale, overwrite: bool
     ) -> None:
-        self.path = path
-        self.partial = partial_path(path)
-        self.shape = shape
-        self.dtype = dtype
-        self.scale = scale
-        self.resumed = False
-        self._overwrite = overwrite
+        super().__init__(path, shape, dtype, scale, overwrite)
         self._lock_file = -1
         self._array: zarr.Array[Any] | None = None
         self._guard = threading.Lock()
         self._unflushed: set[int] = set()
 
-    @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        shape: tuple[int, int, int],
-        dtype: str | np.dtype[Any] = "float32",
-        *,
-        scale: Scale = Scale(),  # noqa: B008 - frozen
-        resume: bool = True,
-        overwrite: bool = False,
-    ) -> Self:
-        """Open the partial folder; parameters and errors as of `StackFileWriter.create`."""
-        if min(shape) < 1 or np.dtype(dtype).name not in cls.types:
-            raise ValueError(f"a result of {shape} {np.dtype(dtype)} can't be written")
-        writer = cls(Path(path), shape, np.dtype(dtype), scale, overwrite)
-        check_name(writer.path, overwrite, folder=True)
-        if writer.path.exists() and not is_zarr(writer.path):
-            # Replacing means deleting: only what is surely a result, never a folder of somebody's work.
-            raise WriteFailed.about(path, "The folder of that name is no OME-Zarr.", "Choose another name.")
-        with _typed(writer.partial):
-            writer._open(resume)
-        return writer
-
     def _open(self, resume: bool) -> None:
+        if self.path.exists() and not is_zarr(self.path):
+            # Replacing means deleting: only what is surely a result, never a folder of somebody's work.
+            raise WriteFailed.about(self.path, "The folder of that name is no OME-Zarr.", "Choose another name.")
+        with writing(self.partial):
+            self._open_folder(resume)
+
+    def _open_folder(self, resume: bool) -> None:
         import zarr
 
         layout = self._layout()
@@ -110,12 +83,7 @@ class OmeZarrWriter:
         self._lock_file = os.open(found, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         if not locked(self._lock_file):
             self.close()
-            raise WriteFailed.about(
-                self.path,
-                "Another run is writing this result at this moment.",
-                "Wait until it has ended, or choose another name.",
-                "output-exists",
-            )
+            raise self._taken()
         # Locking a byte on Windows leaves the position there.
         os.lseek(self._lock_file, 0, os.SEEK_SET)
         self.resumed = existed and resume and os.read(self._lock_file, len(layout) + 1) == layout
@@ -154,16 +122,6 @@ class OmeZarrWriter:
             config={"write_empty_chunks": True},
         )
 
-    def _layout(self) -> bytes:
-        wanted: dict[str, Any] = {"quietbeam": 1, "shape": self.shape, "dtype": self.dtype.name}
-        if self.dtype.kind != "f" and self.scale.line is not None:
-            wanted["line"] = self.scale.line
-        return json.dumps(wanted, separators=(",", ":")).encode("ascii")
-
-    @property
-    def _frame_bytes(self) -> int:
-        return self.shape[1] * self.shape[2] * self.dtype.itemsize
-
     @property
     def needed_bytes(self) -> int:
         """The size of the finished result if nothing of it can be compressed."""
@@ -173,33 +131,31 @@ class OmeZarrWriter:
         return self.partial / ARRAY / "c" / str(index) / "0" / "0"
 
     def _opened(self, index: int) -> zarr.Array[Any]:
-        if not 0 <= index < self.shape[0]:
-            raise ValueError(f"there is no frame {index} in a movie of {self.shape[0]}")
+        self._check_index(index)
         if self._array is None:
             raise ValueError("the writer is closed")
         return self._array
 
     def write(self, index: int, frame: NDArray[Any]) -> None:
-        """Write frame `index`: (height, width), in the writer's type; errors as of `StackFileWriter.write`."""
+        """As of `MovieWriter`."""
         array = self._opened(index)
-        if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
-            raise ValueError(f"a frame of {frame.shape} {frame.dtype} does not fit {self.shape[1:]} {self.dtype}")
-        with _typed(self.partial):
+        self._check_frame(frame)
+        with writing(self.partial):
             array[index] = frame
         with self._guard:
             self._unflushed.add(index)
 
     def read(self, index: int) -> NDArray[Any]:
-        """Frame `index` as it was written, (height, width); zeros if it was not."""
+        """As of `MovieWriter`."""
         array = self._opened(index)
-        with _typed(self.partial):
+        with writing(self.partial):
             return np.asarray(array[index], dtype=self.dtype)
 
     def flush(self) -> None:
-        """Bring what was written to the disk, so that it survives a loss of power."""
+        """As of `MovieWriter`."""
         with self._guard:
             waiting, self._unflushed = self._unflushed, set()
-        with _typed(self.partial):
+        with writing(self.partial):
             if len(waiting) > _MOST_SYNCED and hasattr(os, "sync"):
                 # One call for all: thousands of files one by one take minutes.
                 os.sync()
@@ -208,25 +164,23 @@ class OmeZarrWriter:
                 _sync(self._frame_path(index))
 
     def finish(self, provenance_json: str | None = None, display: tuple[float, float] | None = None) -> Path:
-        """Write the metadata, and give the folder its name; parameters and errors as of `StackFileWriter.finish`."""
+        """As of `MovieWriter`."""
         record = {"program": "Quietbeam", MOVIE_KEY: self.scale.as_json(self.shape)}
         if provenance_json is not None:
             record[PROVENANCE_KEY] = json.loads(provenance_json)
         attributes = {"ome": ome_attributes(self.path.name, self.scale, display), ATTRIBUTE: record}
         text = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=1)
         root = self.partial / "zarr.json"
-        with _typed(self.partial):
+        with writing(self.partial):
             self.flush()
             beside = self.partial / f"zarr.json.{uuid.uuid4().hex}.partial"
             beside.write_text(text, encoding="ascii")
             _sync(beside)
             beside.replace(root)
         self.close()
-        try:
+        with writing(self.path):
             self._rename()
             (self.path / _LAYOUT).unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
         return self.path
 
     def _rename(self) -> None:
@@ -253,14 +207,6 @@ class OmeZarrWriter:
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def ome_attributes(name: str, scale: Scale, display: tuple[float, float] | None) -> dict[str, Any]:
@@ -310,15 +256,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _typed(path: Path) -> Iterator[None]:
-    """Turn what the system, or zarr, says into an error of `core.movies`."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def discard(partial: Path) -> None:

@@ -10,100 +10,38 @@ from __future__ import annotations
 import json
 import os
 import threading
+from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.movies.calibration import Scale
 from core.movies.errors import WriteFailed, unwritable
-from core.movies.writers.disk import check_name, check_room, locked, partial_path, rename_new
+from core.movies.writers.disk import check_room, locked, rename_new, writing
+from core.movies.writers.movie_writer import MovieWriter
 
 _LAYOUT_AT = 64
 _LAYOUT_BYTES = 256
 
 
-class StackFileWriter:
+class StackFileWriter(MovieWriter):
     """Writes a movie frame by frame into one file.
 
-    Made by `create`; used in a ``with`` statement, or closed by `close`. `finish` makes the result. A format says where
-    its pixels begin (`data_offset`), what it can hold (`types`) and what stands around the pixels (`_around`).
-
-    Attributes
-    ----------
-    path, partial : Path
-        The result, and the file in the making.
-    shape : tuple of int
-        (frames, height, width).
-    dtype : numpy.dtype
-        Of the stored pixels.
-    scale : Scale
-        Calibration, written into the result.
-    resumed : bool
-        An existing partial file of the same layout was opened; its frames are as they were.
+    A format says, besides what `MovieWriter` wants to know, where its pixels begin (`data_offset`) and what stands
+    around them (`_around`).
     """
 
-    layout_name: ClassVar[str] = ""
-    types: ClassVar[tuple[str, ...]] = ()
     data_offset: ClassVar[int] = 0
 
     def __init__(
         self, path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any], scale: Scale, overwrite: bool
     ) -> None:
-        self.path = path
-        self.partial = partial_path(path)
-        self.shape = shape
-        self.dtype = dtype
-        self.scale = scale
-        self.resumed = False
-        self._overwrite = overwrite
+        super().__init__(path, shape, dtype, scale, overwrite)
         self._file = -1
         self._lock = threading.Lock()
-
-    @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        shape: tuple[int, int, int],
-        dtype: str | np.dtype[Any] = "float32",
-        *,
-        scale: Scale = Scale(),  # noqa: B008 - frozen
-        resume: bool = True,
-        overwrite: bool = False,
-    ) -> Self:
-        """Open the partial file, after making sure that the result can be written.
-
-        Parameters
-        ----------
-        path : str or Path
-            The result; its folder exists.
-        shape : tuple of int
-            (frames, height, width).
-        dtype : str or numpy.dtype
-            One of the format's `types`.
-        scale : Scale
-            Calibration, written into the result.
-        resume : bool
-            Go on with a partial file of the same layout, if there is one.
-        overwrite : bool
-            Replace an existing result in the end.
-
-        Raises
-        ------
-        WriteFailed
-            The result exists, the disk has too little room, the folder is missing or may not be written to.
-        ValueError
-            The format holds no such movie.
-        """
-        if min(shape) < 1 or np.dtype(dtype).name not in cls.types:
-            raise ValueError(f"a result of {shape} {np.dtype(dtype)} can't be written")
-        writer = cls(Path(path), shape, np.dtype(dtype), scale, overwrite)
-        check_name(writer.path, overwrite)
-        writer._open(resume)
-        return writer
 
     def _open(self, resume: bool) -> None:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -112,12 +50,7 @@ class StackFileWriter:
         try:
             self._file = os.open(self.partial, flags, 0o666)
             if not locked(self._file):
-                raise WriteFailed.about(
-                    self.path,
-                    "Another run is writing this result at this moment.",
-                    "Wait until it has ended, or choose another name.",
-                    "output-exists",
-                )
+                raise self._taken()
             if resume and self._read(_LAYOUT_AT, len(layout)) == layout:
                 self.resumed = True
             else:
@@ -142,17 +75,7 @@ class StackFileWriter:
                 self.partial.unlink(missing_ok=True)
 
     def _layout(self) -> bytes:
-        wanted: dict[str, Any] = {"quietbeam": 1, "shape": self.shape, "dtype": self.dtype.name}
-        if self.layout_name:
-            wanted["as"] = self.layout_name
-        if self.dtype.kind != "f" and self.scale.line is not None:
-            # Frames of another scale would be other values.
-            wanted["line"] = self.scale.line
-        return json.dumps(wanted, separators=(",", ":")).encode("ascii").ljust(_LAYOUT_BYTES)
-
-    @property
-    def _frame_bytes(self) -> int:
-        return self.shape[1] * self.shape[2] * self.dtype.itemsize
+        return super()._layout().ljust(_LAYOUT_BYTES)
 
     @property
     def _end(self) -> int:
@@ -165,71 +88,34 @@ class StackFileWriter:
         return self._end
 
     def write(self, index: int, frame: NDArray[Any]) -> None:
-        """Write frame `index`: (height, width), in the writer's type.
-
-        Raises
-        ------
-        ValueError
-            Another shape or type, or no such frame.
-        WriteFailed
-            The disk is full or gone; frames written before are kept.
-        """
-        if not 0 <= index < self.shape[0]:
-            raise ValueError(f"there is no frame {index} in a movie of {self.shape[0]}")
-        if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
-            raise ValueError(f"a frame of {frame.shape} {frame.dtype} does not fit {self.shape[1:]} {self.dtype}")
+        """As of `MovieWriter`."""
+        self._check_index(index)
+        self._check_frame(frame)
         stored = np.ascontiguousarray(frame, dtype=self.dtype.newbyteorder("<"))
-        try:
+        with writing(self.partial):
             self._write(self.data_offset + index * self._frame_bytes, stored.data.cast("B"))
-        except OSError as error:
-            raise unwritable(self.partial, error) from error
 
     def read(self, index: int) -> NDArray[Any]:
-        """Frame `index` as it was written, (height, width); zeros if it was not."""
-        if not 0 <= index < self.shape[0]:
-            raise ValueError(f"there is no frame {index} in a movie of {self.shape[0]}")
-        try:
+        """As of `MovieWriter`."""
+        self._check_index(index)
+        with writing(self.partial):
             data = self._read(self.data_offset + index * self._frame_bytes, self._frame_bytes)
-        except OSError as error:
-            raise unwritable(self.partial, error) from error
         return np.frombuffer(data, self.dtype.newbyteorder("<")).reshape(self.shape[1:]).astype(self.dtype)
 
     def flush(self) -> None:
-        """Bring what was written to the disk, so that it survives a loss of power."""
-        try:
+        """As of `MovieWriter`."""
+        with writing(self.partial):
             os.fsync(self._file)
-        except OSError as error:
-            raise unwritable(self.partial, error) from error
 
     def finish(self, provenance_json: str | None = None, display: tuple[float, float] | None = None) -> Path:
-        """Write what stands around the pixels, and give the file its name.
-
-        Parameters
-        ----------
-        provenance_json : str, optional
-            One JSON object, kept with the file; `read_provenance` gives it back.
-        display : tuple of float, optional
-            Stored grey levels that programs show as black and white.
-
-        Returns
-        -------
-        Path
-            The result.
-
-        Raises
-        ------
-        WriteFailed
-            The disk is full, or the result came into being meanwhile; the partial file is kept.
-        """
+        """As of `MovieWriter`."""
         provenance = None if provenance_json is None else json.loads(provenance_json)
-        try:
+        with writing(self.partial):
             header, at, tail = self._around(provenance, display)
             self._write(at, tail)
             self.flush()
             self._write(0, header)
             self.flush()
-        except OSError as error:
-            raise unwritable(self.partial, error) from error
         self.close()
         try:
             rename_new(self.partial, self.path, self._overwrite)
@@ -243,11 +129,11 @@ class StackFileWriter:
         with suppress(OSError), self.partial.open("r+b") as file:
             file.write(bytes(_LAYOUT_AT) + self._layout())
 
+    @abstractmethod
     def _around(
         self, provenance: dict[str, Any] | None, display: tuple[float, float] | None
     ) -> tuple[bytes, int, bytes]:
         """The header, and where which bytes stand behind the pixels."""
-        raise NotImplementedError
 
     def _write(self, offset: int, data: bytes | memoryview) -> None:
         view = memoryview(data)
@@ -282,11 +168,3 @@ class StackFileWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

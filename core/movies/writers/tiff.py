@@ -52,7 +52,7 @@ def needed_bytes(
 
 
 class TiffMovieWriter(StackFileWriter):
-    """Writes an ImageJ TIFF, or above 4 GB a BigTIFF, frame by frame; see `StackFileWriter`."""
+    """Writes an ImageJ TIFF, or above 4 GB a BigTIFF, frame by frame; see `MovieWriter`."""
 
     types: ClassVar[tuple[str, ...]] = ("float32", "uint16", "uint8")
     data_offset = DATA_OFFSET
