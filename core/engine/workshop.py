@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel
 
+from core.child.channel import leave
 from core.denoising.context import Cancelled
-from core.engine.channel import leave
 from core.engine.task import Task, TaskContext
 from core.jobs.errors import error_info, is_device_failure
 from core.jobs.table import run_job

@@ -169,8 +169,8 @@ def test_unexpected_failure_is_answered_and_the_reader_goes_on(start: Any, tmp_p
 
 def test_heart_beats_while_a_file_hangs_and_the_reader_leaves_with_its_parent(start: Any, tmp_path: Path) -> None:
     program = (
-        "import threading, core.reader.loop as loop, core.reader.answers as answers\n"
-        "loop.HEARTBEAT_S, loop._DRAIN_S = 0.05, 0.2\n"
+        "import threading, core.child.listening as child, core.reader.loop as loop, core.reader.answers as answers\n"
+        "child.HEARTBEAT_S, loop._DRAIN_S = 0.05, 0.2\n"
         "answers.open_movie = lambda *a: threading.Event().wait()\n" + _START
     )
     path = str(write_mrc(tmp_path / "a.mrc", ramp((3, 4, 5))))
@@ -187,7 +187,7 @@ def test_heart_beats_while_a_file_hangs_and_the_reader_leaves_with_its_parent(st
 
 
 def test_reader_that_nobody_listens_to_leaves(start: Any) -> None:
-    program = "import core.reader.loop as loop\nloop.HEARTBEAT_S = 0.05\n" + _START
+    program = "import core.child.listening as child\nchild.HEARTBEAT_S = 0.05\n" + _START
     reader = start(program)
     reader.stdout.close()
     assert reader.process.wait(20) == 0
@@ -220,7 +220,8 @@ def test_reader_never_loads_torch_nor_qt(start: Any, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
 def test_idle_reader_lets_the_file_go(start: Any, tmp_path: Path) -> None:
     program = (
-        "import core.reader.loop as loop\nloop.HEARTBEAT_S, loop._LOOK_S, loop._IDLE_S = 0.02, 0.02, 0.3\n" + _START
+        "import core.child.listening as child, core.reader.loop as loop\n"
+        "child.HEARTBEAT_S, loop._LOOK_S, loop._IDLE_S = 0.02, 0.02, 0.3\n" + _START
     )
     path = write_mrc(tmp_path / "a.mrc", ramp((3, 4, 5)))
     reader = start(program)

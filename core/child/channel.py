@@ -1,4 +1,4 @@
-"""The engine's mouth: one event a line, from any thread."""
+"""A child's mouth: one event a line, from any thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def take_stdout() -> BinaryIO:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once, whatever its threads do."""
+    """End the process at once: a thread that hangs can't be waited for."""
     sys.stderr.flush()
     os._exit(code)
 
