@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -15,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,13 +31,13 @@ from core.models.archive import (
 from core.models.errors import ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, Weights, card_from, read_model
 from core.models.store import ModelStore
-from core.protocol.model_card import CARD_FORMAT, NAME_PATTERN, TITLE_LETTERS, ModelCard
+from core.protocol.card_rules import card_flaw, is_name
+from core.protocol.model_card import CARD_FORMAT, ModelCard
 from core.protocol.models import ARCHIVE_ENDING
 
 # Asks whether weights fit the architecture that a card names; raises ModelError. Networks live above this room.
 Fits = Callable[[ModelCard, Weights], None]
 
-_NAME = re.compile(NAME_PATTERN)
 _ROOM_BYTES = 16 << 20
 _WORKING = ".installing-"
 _LEAVING = ".removed-"
@@ -196,33 +194,10 @@ def _card_of(path: Path, archive: ModelArchive) -> ModelCard:
 
 def _check_card(path: Path, card: ModelCard) -> None:
     """Refuse what would be a bad folder name, speak to the terminal, or mean nothing."""
-    for what, text in (("name", card.name), ("version", card.version)):
-        if not _NAME.fullmatch(text):
-            advice = "Names are letters, digits, dots, dashes and underscores, at most 64."
-            raise refused(path, f"its {what} is not one ({text[:80]!r})", advice)
-    if not 0 < len(card.title) <= TITLE_LETTERS or "\n" in card.title:
-        raise refused(path, f"its title is not one line of at most {TITLE_LETTERS} letters")
-    numbers = [*card.dose_range_e_px, *(card.pixel_size_nm or ()), *card.scores.values(), card.training.duration_s]
-    if not all(abs(number) < float("inf") for number in numbers):
-        raise refused(path, "its card holds numbers that are not finite")
-    for low, high in (card.dose_range_e_px, card.pixel_size_nm or (0.0, 0.0)):
-        if not 0 <= low <= high:
-            raise refused(path, "its card holds a range that does not rise")
-    for text in _texts(card.model_dump()):
-        if not all(letter.isprintable() or letter == "\n" for letter in text):
-            raise refused(path, "its card holds control characters")
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(key)
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)
+    for key in type(card).model_fields:
+        flaw = card_flaw(key, getattr(card, key))
+        if flaw is not None:
+            raise refused(path, f"its {key} {flaw}")
 
 
 def _refuse_surprise(
@@ -368,6 +343,6 @@ def _written(folder: Path, advice: str) -> Iterator[None]:
 
 def _recipe_of(model: InstalledModel) -> Path:
     own = model.folder / RECIPE_NAME
-    if own.is_file() or not model.built_in or not _NAME.fullmatch(model.card.training.recipe):
+    if own.is_file() or not model.built_in or not is_name(model.card.training.recipe):
         return own
     return Path(str(resources.files("resources"))) / "recipes" / f"{model.card.training.recipe}.toml"

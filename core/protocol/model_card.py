@@ -24,13 +24,8 @@ class TrainingRecord(Record):
     seed: int
 
 
-# What a name or version may be, whole: it becomes a folder's name; and how long a title, one line, may be.
-NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
-TITLE_LETTERS = 200
-
-
 class ModelCard(Record):
-    """The card that lies beside a model's weights.
+    """The card that lies beside a model's weights. What may stand in one that is installed: `core.protocol.card_rules`.
 
     Attributes
     ----------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.protocol.base import Record
-from core.protocol.model_card import NAME_PATTERN, TITLE_LETTERS
+from core.protocol.card_rules import card_flaw
 from core.protocol.simulation import Modality
 
 
@@ -182,22 +182,19 @@ class CardRecipe(Record):
     What no model can be installed with is refused here, before hours of training.
     """
 
-    title: str = Field(min_length=1, max_length=TITLE_LETTERS, pattern=r"^[^\n]*$")
-    version: str = Field(pattern=NAME_PATTERN)
+    title: str
+    version: str
     modality: tuple[str, ...]
     pixel_size_nm: tuple[float, float] | None = None
     dose_range_e_px: tuple[float, float]
-    frames: int = Field(default=1, ge=1)
+    frames: int = 1
     series: str = ""
     caveats: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _ranges_rise(self) -> CardRecipe:
-        for name in ("dose_range_e_px", "pixel_size_nm"):
-            low, high = getattr(self, name) or (0.0, 0.0)
-            if not 0 <= low <= high < float("inf"):
-                raise ValueError(f"'{name}' must rise from 0 or more: [lowest, highest]")
-        return self
+    @field_validator("*")
+    @classmethod
+    def _can_be_installed(cls, value: Any, info: ValidationInfo) -> Any:
+        return _told_by_card(info.field_name, value)
 
 
 class TrainRecipe(Record):
@@ -223,9 +220,21 @@ class TrainRecipe(Record):
     schedule: ScheduleRecipe
     card: CardRecipe
 
+    @field_validator("name")
+    @classmethod
+    def _can_be_installed(cls, value: str, info: ValidationInfo) -> str:
+        return str(_told_by_card(info.field_name, value))
+
     @model_validator(mode="after")
     def _something_to_train_on(self) -> TrainRecipe:
         simulated = self.library is not None or self.scenes is not None
         if simulated == (self.images is not None):
             raise ValueError("give [library] or [scenes] or both, or [images] alone")
         return self
+
+
+def _told_by_card(key: str | None, value: Any) -> Any:
+    flaw = card_flaw(key or "", value)
+    if flaw is not None:
+        raise ValueError(flaw)
+    return value

@@ -13,8 +13,6 @@ from core.protocol.recipes import TrainRecipe
 # Patterns say little to those who don't read them.
 _PATTERNS = {
     "name": "small letters a to z, digits and dashes alone, beginning with a letter or digit",
-    "card.version": "letters, digits, dots, dashes and underscores alone",
-    "card.title": "one line alone",
 }
 
 

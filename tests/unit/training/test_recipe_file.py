@@ -69,12 +69,20 @@ def test_shipped_recipes_load_and_their_networks_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "words"),
     [
-        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [10.0, 0.1]", "'dose_range_e_px' must rise"),
-        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [0.1, nan]", "'dose_range_e_px' must rise"),
-        ('version = "0.0.1"', 'version = "1/2"', "'card.version': letters, digits"),
-        ('title = "Tiny"', 'title = ""', "'card.title'"),
-        ('title = "Tiny"', 'title = "a\\nb"', "'card.title': one line"),
+        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [10.0, 0.1]", "'card.dose_range_e_px': must rise"),
+        ("dose_range_e_px = [0.1, 10.0]", "dose_range_e_px = [0.1, nan]", "'card.dose_range_e_px': must rise"),
+        ('version = "0.0.1"', 'version = "1/2"', "'card.version': must be at most 64 letters"),
+        ('title = "Tiny"', 'title = ""', "'card.title': must be one line"),
+        ('title = "Tiny"', 'title = "a\\nb"', "'card.title': must be one line"),
+        ('title = "Tiny"', 'title = "a\\tb"', "'card.title': must have no control characters"),
+        ('title = "Tiny"', 'title = "Tiny"\nframes = 1_000_000_000', "'card.frames': must be 1 to 1000"),
+        ('title = "Tiny"', 'title = "Tiny"\nframes = 0', "'card.frames': must be 1 to 1000"),
+        ('title = "Tiny"', 'title = "Tiny"\npixel_size_nm = [-1.0, 0.1]', "'card.pixel_size_nm': must rise"),
+        ('modality = ["HRTEM"]', "modality = []", "'card.modality': must name one"),
         ('name = "tiny"', 'name = "Mod\u00e8le 1"', "'name': small letters"),
+        ('name = "tiny"', 'name = "nul"', "'name': must be another than 'nul'"),
+        ('name = "tiny"', 'name = "tiny-"', "'name': must be at most 64"),
+        ('name = "tiny"', f'name = "{"a" * 65}"', "'name': must be at most 64"),
     ],
 )
 def test_card_with_which_no_model_could_be_installed_is_refused_before_the_training(
