@@ -82,7 +82,6 @@ class RandomAccessFile:
         except ValueError as error:
             raise Unreadable.about(self.path, "This is no valid file name.", "Check the name.", "not-found") from error
         self.size = status.st_size
-        self.modified_ns = status.st_mtime_ns
         if self.size == 0:
             self.close()
             raise NotAMovie.about(

@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from core.noise.errors import NoiseError, noise_error
 
-Counts = npt.NDArray[np.integer]
-
 
 def thin(counts: npt.ArrayLike, fractions: Sequence[float], seed: int | Sequence[int]) -> list[npt.NDArray[np.int64]]:
     """Split whole counts of any shape into one part a fraction; the parts add up to `counts` exactly.

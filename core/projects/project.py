@@ -231,12 +231,6 @@ class Project:
                     merged = merge_frames(_ranges(row[0]), frames)
                     db.execute("UPDATE jobs SET finished = ? WHERE id = ?", (json.dumps(merged), job_id))
 
-    def remove_job(self, job_id: int) -> None:
-        """Forget a job; its results stay."""
-        self._pending.pop(job_id, None)
-        with self._write() as db:
-            db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
-
     # Results
 
     def add_result(

@@ -304,11 +304,6 @@ def draw(rng: np.random.Generator, box: float, palette: Palette, kind: str | Non
     return Drawn(specimen, chosen, made_of)
 
 
-def draw_specimen(rng: np.random.Generator, box: float, palette: Palette, kind: str | None = None) -> Specimen:
-    """Draw a specimen as `draw` does, and return its atoms alone."""
-    return draw(rng, box, palette, kind).specimen
-
-
 def draw_surface(
     rng: np.random.Generator, size: int, pixel_nm: float, palette: Palette, kind: str | None = None
 ) -> Surface:

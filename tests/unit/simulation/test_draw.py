@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.simulation.errors import SpecimenError
 from core.simulation.materials import BENCHMARK, TRAINING, Palette
-from core.simulation.objects.draw import KINDS, draw, draw_specimen, draw_surface, is_periodic
+from core.simulation.objects.draw import KINDS, draw, draw_surface, is_periodic
 from core.simulation.objects.surface import SURFACES, fractal, surface
 from core.simulation.specimens import random_specimen
 
@@ -63,7 +63,7 @@ def test_kinds_come_by_chance_and_macromolecules_only_when_asked_for() -> None:
 )
 def test_what_cannot_be_drawn_is_refused(box: float, kind: str | None, says: str) -> None:
     with pytest.raises(SpecimenError, match=says):
-        draw_specimen(np.random.default_rng(0), box, TRAINING, kind)
+        draw(np.random.default_rng(0), box, TRAINING, kind)
 
 
 def test_the_shipped_recipes_specimens_are_what_they_were() -> None:
