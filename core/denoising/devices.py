@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psutil
 import torch
@@ -16,8 +16,6 @@ from core.denoising.errors import denoise_error
 from core.denoising.memory import free_memory
 from core.protocol.denoise import DeviceChoice
 from core.protocol.engine import DeviceInfo
-
-Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,19 @@ def pick_threads() -> int:
         return min(int(told), most)
     busy = float(psutil.getloadavg()[0])
     return max(1, min(most, round(most - busy)))
+
+
+@contextmanager
+def torch_threads(count: int | None = None) -> Iterator[None]:
+    """Let torch compute in `count` threads for a while (None: as many as now); afterwards it has as many as before."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def free_bytes(device: Device) -> int:

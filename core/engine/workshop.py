@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from pydantic import BaseModel
 
 from core.child.channel import leave
 from core.denoising.context import Cancelled
+from core.denoising.devices import torch_threads
 from core.engine.task import Task, TaskContext
 from core.jobs.errors import error_info, is_device_failure
 from core.jobs.table import run_job
@@ -108,7 +108,8 @@ class Workshop:
                     return
                 task = self._urgent.popleft()
                 self._running.append(task)
-            with _threads_kept():
+            # A draft chooses its own number of threads; the batch around it goes on with the one of its plan.
+            with torch_threads():
                 self._do(task)
 
     def _do(self, task: Task) -> None:
@@ -132,16 +133,3 @@ class Workshop:
         with self._condition:
             self._running.remove(task)
         self._send(event)
-
-
-@contextmanager
-def _threads_kept() -> Iterator[None]:
-    """A draft chooses its own number of threads; the batch around it goes on with the one of its plan."""
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)

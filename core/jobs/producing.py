@@ -39,7 +39,7 @@ def produce(units: Sequence[Unit], context: RunContext, stage: str, workers: int
     Cancelled
         Units that were finished stay.
     """
-    import torch
+    from core.denoising.devices import torch_threads
 
     stop = threading.Event()
 
@@ -47,15 +47,13 @@ def produce(units: Sequence[Unit], context: RunContext, stage: str, workers: int
         if stop.is_set():
             raise StoppedError
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
-    try:
-        return _followed([pool.submit(unit.make, check) for unit in units], context, stage)
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads)
+    with torch_threads(1):
+        pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+        try:
+            return _followed([pool.submit(unit.make, check) for unit in units], context, stage)
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _followed(futures: list[Future[int]], context: RunContext, stage: str) -> int:

@@ -12,6 +12,10 @@ class TrainingDivergedError(RuntimeError):
     """The loss is no longer a number; the last checkpoint is kept."""
 
 
+class StoppedError(Exception):
+    """The caller asked to stop; what is done so far lies on disk."""
+
+
 class TrainingError(RuntimeError):
     """A training can't begin or go on; `info` says why and what to do."""
 

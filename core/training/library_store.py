@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from core.denoising.devices import torch_threads
 from core.protocol.recipes import LibraryRecipe
 from core.simulation.library import Structure, simulate_columns, simulate_structure
-from core.training.errors import disk_full
+from core.training.errors import StoppedError, disk_full
 
 Stack = NDArray[np.float16]
-
-
-class StoppedError(Exception):
-    """The caller asked to stop; what is done so far lies on disk."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +97,14 @@ def _filled(
     stack = np.lib.format.open_memmap(path, mode=mode, dtype=np.float16, shape=shape)
     # A finished image has mean near 1; an unwritten one is all zero.
     missing = [i for i in range(shape[0]) if not stack[i, -1, :2].any()]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            for start in range(0, len(missing), 4 * workers):
-                if should_stop():
-                    stack.flush()
-                    raise StoppedError
-                batch = missing[start : start + 4 * workers]
-                for index, structure in zip(batch, pool.map(make, batch), strict=True):
-                    stack[index] = structure.images
-                progress((start + len(batch)) / len(missing), f"simulating {path.stem}")
-    finally:
-        torch.set_num_threads(threads)
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(missing), 4 * workers):
+            if should_stop():
+                stack.flush()
+                raise StoppedError
+            batch = missing[start : start + 4 * workers]
+            for index, structure in zip(batch, pool.map(make, batch), strict=True):
+                stack[index] = structure.images
+            progress((start + len(batch)) / len(missing), f"simulating {path.stem}")
     stack.flush()
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from core.denoising.devices import torch_threads
 from core.protocol.simulation import SimulateRecipe
 from core.simulation import generator
 from core.simulation.clean_sets import is_whole, open_structure, write_structure
-from core.training.errors import TrainingError
-from core.training.library_store import StoppedError
+from core.training.errors import StoppedError, TrainingError
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,9 @@ def open_scenes(
         write_structure(place, recipe, index, check)
 
     missing = [i for i in range(recipe.structures) if not is_whole(folder / generator.split_of(recipe, i), recipe, i)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            for done, _ in enumerate(pool.map(make, missing), 1):
-                progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
-    finally:
-        torch.set_num_threads(threads)
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
+        for done, _ in enumerate(pool.map(make, missing), 1):
+            progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
     return scenes_of(folder, modalities)
 
 

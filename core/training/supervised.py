@@ -17,10 +17,10 @@ from core.networks.registry import UnknownArchitectureError, build, load
 from core.protocol.recipes import TrainRecipe
 from core.simulation.recipe_files import load_simulation
 from core.training.checkpoint import TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint
-from core.training.errors import TrainingError, disk_full
+from core.training.errors import StoppedError, TrainingError, disk_full
 from core.training.examples import Source
 from core.training.image_folder import open_images
-from core.training.library_store import StoppedError, open_library
+from core.training.library_store import open_library
 from core.training.loop import LIBRARY_SHARE, Loop, Progress
 from core.training.model_folder import write_model
 from core.training.prefetch import Prefetcher

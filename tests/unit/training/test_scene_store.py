@@ -7,8 +7,7 @@ import pytest
 
 from core.protocol.recipes import ScenesRecipe, TrainRecipe
 from core.protocol.simulation import SceneRecipe, SimulateRecipe, SplitRecipe
-from core.training.errors import TrainingError
-from core.training.library_store import StoppedError
+from core.training.errors import StoppedError, TrainingError
 from core.training.scene_store import open_scenes
 from core.training.supervised import train
 
