@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 
 from pydantic import ValidationError
 
-from core.protocol.base import ErrorInfo
+from core.protocol.base import ErrorInfo, is_disk_full
 
 
 class JobError(Exception):
@@ -36,7 +35,7 @@ def error_info(error: BaseException) -> ErrorInfo:
         what = "There is not enough memory."
         advice = "Close other programs, choose a smaller region or the CPU; finished frames are kept."
         return ErrorInfo(code="out-of-memory", what=what, advice=advice)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and is_disk_full(error):
         path = str(error.filename) if error.filename else None
         advice = "Free some space; finished frames are kept, and the run can go on from them."
         return ErrorInfo(code="disk-full", what="The disk is full.", path=path, advice=advice)

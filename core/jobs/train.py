@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from core.denoising.context import Cancelled, RunContext
 from core.denoising.devices import pick_device
 from core.jobs.errors import job_error
 from core.models import ModelStore
+from core.protocol.base import is_disk_full
 from core.protocol.denoise import TrainJobRequest, TrainJobResult
 from core.training.checkpoint import find_checkpoint
 from core.training.errors import TrainingDivergedError
@@ -49,7 +49,7 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
     except TrainingDivergedError as error:
         raise job_error("diverged", f"The training failed: {error}.", str(output), _kept(output)) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if is_disk_full(error):
             where = str(error.filename or output)
             advice = f"Free some space and go on with --resume. {_kept(output)}".strip()
             raise job_error("disk-full", "The disk is full.", where, advice) from error

@@ -31,6 +31,7 @@ from core.models.archive import (
 from core.models.errors import ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, Weights, card_from, read_model
 from core.models.store import ModelStore
+from core.protocol.base import is_disk_full
 from core.protocol.card_rules import card_flaw, is_name
 from core.protocol.model_card import CARD_FORMAT, ModelCard
 from core.protocol.models import ARCHIVE_ENDING
@@ -42,7 +43,6 @@ _ROOM_BYTES = 16 << 20
 _WORKING = ".installing-"
 _LEAVING = ".removed-"
 _STALE_S = 24 * 3600
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass(frozen=True)
@@ -334,7 +334,7 @@ def _written(folder: Path, advice: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_disk_full(error):
             what = "The disk is full; nothing was changed."
             raise model_error("disk-full", what, str(folder), "Free some space.") from error
         what = f"This folder can't be written to ({error.strerror or error})."

@@ -8,7 +8,7 @@ import errno
 from pathlib import Path
 from typing import Self
 
-from core.protocol.base import ErrorInfo
+from core.protocol.base import ErrorInfo, is_disk_full
 
 
 class MovieError(Exception):
@@ -116,12 +116,9 @@ def unreadable(path: str | Path, error: OSError) -> Unreadable:
     return Unreadable.about(path, f"The file could not be read: {reason(error)}.")
 
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-
-
 def unwritable(path: str | Path, error: OSError) -> WriteFailed:
     """Wrap what the operating system said about writing `path`."""
-    if error.errno in _FULL:
+    if is_disk_full(error):
         return WriteFailed.about(
             path,
             "The disk is full.",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 from pydantic import BaseModel, ConfigDict
+
+# A quota that is used up is a full disk to its user; not every system has a number for it.
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Record(BaseModel):
@@ -43,3 +48,8 @@ class ErrorInfo(Record):
         if self.advice:
             parts.append(self.advice)
         return " ".join(parts)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the system refused to write for want of room: what the code ``disk-full`` says."""
+    return error.errno in _DISK_FULL

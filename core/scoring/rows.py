@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.protocol.base import ErrorInfo
+from core.protocol.base import ErrorInfo, is_disk_full
 from core.protocol.bench import BenchRow, BenchSet
 from core.scoring.errors import ScoringError
 
 _MOST_BYTES = 1 << 30
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass
@@ -91,7 +89,7 @@ def _cut(path: Path, size: int) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> ScoringError:
-    if error.errno in _FULL:
+    if is_disk_full(error):
         info = ErrorInfo(code="disk-full", what="The disk is full.", path=str(path), advice="Free some space, repeat.")
     else:
         what = f"The rows can't be written ({error.strerror or error})."
