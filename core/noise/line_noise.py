@@ -33,6 +33,7 @@ _MEDIAN = float(np.log(2.0))
 # the other.
 _AROUND, _UNLIKE, _OUTLYING = 9, 2.0, 6.0
 _HALVINGS = 40
+_ROUNDING = float(np.finfo(np.float32).eps)
 # How alike the offsets of neighbouring columns may be: r in o_i = r o_(i - 1) + what is new. In dark frames of a Ceta
 # camera they are correlated by 0.52: sensors have a converter a column. Rows are read one by one, in scans too.
 _ALIKE = (0.0, 0.2, 0.4, 0.6)
@@ -70,7 +71,9 @@ def line_offsets(frame: Frame) -> LineOffsets | None:
     if rows is None and columns is None:
         return None
     height, width = frame.shape
-    return LineOffsets(*(np.zeros(n) if one is None else one for one, n in ((rows, height), (columns, width))))
+    found = LineOffsets(*(np.zeros(n) if one is None else one for one, n in ((rows, height), (columns, width))))
+    # A frame without noise, as programs make them, has what rounding its values left.
+    return found if found.rms > _ROUNDING * float(np.abs(frame).max()) else None
 
 
 def _offsets(values: npt.NDArray[np.float64], alike: tuple[float, ...]) -> Line | None:

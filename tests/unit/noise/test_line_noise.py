@@ -99,3 +99,9 @@ def test_rows_are_read_one_by_one_and_not_alike():
     frame = (noise(90) + layers[:, None]).astype(np.float32)
     by_row, by_column = line_offsets(frame), line_offsets(np.ascontiguousarray(frame.T))
     assert np.std(layers - by_row.rows) > 1.5 * np.std(layers - by_column.columns)
+
+
+@pytest.mark.parametrize("gain", [1.1, 1.7])
+def test_a_frame_without_noise_has_none_but_what_rounding_leaves(gain):
+    ramp = np.add.outer(65 * np.arange(65.0), np.arange(64.0))
+    assert line_offsets((ramp / gain).astype(np.float32)) is None
