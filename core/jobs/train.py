@@ -32,10 +32,11 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
         diverged; the disk is full. The last checkpoint is kept.
     TrainingError
         The checkpoint is damaged or of another recipe; the recipe's images or network can't be used.
+    ModelError
+        The model that the recipe begins with is not installed, or is damaged.
     DenoiseError
         The device can't be used.
     """
-    del store  # A training reads no model; every job is called alike.
     try:
         recipe = load_recipe(Path(request.recipe))
     except RecipeError as error:
@@ -45,7 +46,7 @@ def run(request: TrainJobRequest, store: ModelStore, context: RunContext) -> Tra
     device, _ = pick_device(request.device)
     listener = _Listener(context)
     try:
-        made = train(recipe, output, listener.progress, listener.should_stop, device.kind)
+        made = train(recipe, output, listener.progress, listener.should_stop, device.kind, store)
     except TrainingDivergedError as error:
         raise job_error("diverged", f"The training failed: {error}.", str(output), _kept(output)) from error
     except OSError as error:

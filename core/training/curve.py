@@ -63,7 +63,11 @@ def _points(lines: Sequence[dict[str, Any]], name: str) -> list[tuple[float, flo
 
 
 def _plot(
-    top: float, label: str, series: dict[str, list[tuple[float, float]]], x: tuple[float, float], events: list[Any]
+    top: float,
+    label: str,
+    series: dict[str, list[tuple[float, float]]],
+    x: tuple[float, float],
+    events: Sequence[tuple[float, str]],
 ) -> list[str]:
     values = [value for points in series.values() for _, value in points]
     ticks = _ticks(min(values, default=0.0), max(values, default=1.0))

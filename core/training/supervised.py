@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.models import ModelStore
+from core.models import InstalledModel, ModelStore
 from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.registry import UnknownArchitectureError, build, load
 from core.protocol.recipes import TrainRecipe
@@ -50,6 +50,7 @@ def train(
     progress: Progress = lambda fraction, message: None,
     should_stop: Callable[[], bool] = lambda: False,
     device: str = "cpu",
+    store: ModelStore | None = None,
 ) -> TrainResult:
     """Train a network by a recipe, or go on with the training that `out_dir` holds.
 
@@ -68,6 +69,8 @@ def train(
         Asked before every step and every few simulated structures; a checkpoint is written before returning.
     device
         As torch names it.
+    store
+        Holds the model that the recipe begins with, if it names one; the installed models by default.
 
     Raises
     ------
@@ -75,13 +78,19 @@ def train(
         If the loss stops being a finite number, and going back did not help.
     TrainingError
         The checkpoint in `out_dir` is damaged or of another recipe, or the recipe's images or network can't be used.
+    ModelError
+        The model that the recipe begins with is not installed, or is damaged.
     OSError
         The disk is full or can't be written to; the last checkpoint is kept.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     team = Team.join(device)
+    place = team.device(device)
+    installed = ModelStore.default() if store is None else store
     try:
-        return _train(recipe, out_dir, progress, should_stop, team.device(device), team)
+        return _train(
+            recipe, out_dir, progress, should_stop, place, team, lambda: _fresh_state(recipe, place, installed)
+        )
     finally:
         team.leave()
 
@@ -93,8 +102,9 @@ def _train(
     should_stop: Callable[[], bool],
     device: str,
     team: Team,
+    fresh: Callable[[], TrainState],
 ) -> TrainResult:
-    state = _fresh_state(recipe, device)
+    state = fresh()
     found = find_checkpoint(out_dir)
     if found is not None:
         load_checkpoint(state, found, recipe)
@@ -112,17 +122,17 @@ def _train(
     held = held_out_set(task, source, schedule.patch, seed) if team.first else []
     batches = Prefetcher(task, source, schedule, seed, team.rank, team.size)
     loop = Loop(
-        recipe,
-        task,
-        state,
-        batches,
-        held,
-        out_dir,
-        progress,
-        should_stop,
-        device,
-        team,
-        lambda: _fresh_state(recipe, device),
+        recipe=recipe,
+        task=task,
+        state=state,
+        batches=batches,
+        held=held,
+        out_dir=out_dir,
+        progress=progress,
+        should_stop=should_stop,
+        device=device,
+        team=team,
+        fresh=fresh,
     )
     try:
         finished = loop.go()
@@ -173,7 +183,7 @@ def _open_source(
     return Source(library, scenes, recipe.scenes)
 
 
-def _fresh_state(recipe: TrainRecipe, device: str) -> TrainState:
+def _fresh_state(recipe: TrainRecipe, device: str, store: ModelStore) -> TrainState:
     torch.manual_seed(recipe.seed)
     try:
         network = build(recipe.network.architecture, recipe.network.config).to(device)
@@ -181,7 +191,7 @@ def _fresh_state(recipe: TrainRecipe, device: str) -> TrainState:
         what = f"The recipe's network can't be built ({error})."
         raise TrainingError(what, None, "Mend 'network.architecture' or 'network.config'.") from error
     if recipe.network.start is not None:
-        _begin_with(network, recipe.network.start)
+        _begin_with(network, store.get(recipe.network.start))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     schedule = recipe.schedule
@@ -189,9 +199,8 @@ def _fresh_state(recipe: TrainRecipe, device: str) -> TrainState:
     return TrainState(network, average, optimizer)
 
 
-def _begin_with(network: nn.Module, name: str) -> None:
+def _begin_with(network: nn.Module, model: InstalledModel) -> None:
     """Take over the weights of an installed model."""
-    model = ModelStore.default().get(name)
     weights = {key: torch.from_numpy(np.array(value)) for key, value in model.load_weights().items()}
     other = load(model.card.architecture, model.card.config, weights)
     if isinstance(network, LatticeCorrectedNet) and isinstance(other, LatticeCorrectedNet):
@@ -202,5 +211,5 @@ def _begin_with(network: nn.Module, name: str) -> None:
             raise TypeError(f"it is a {model.card.architecture}")
         network.load_state_dict(other.state_dict())
     except (RuntimeError, TypeError) as error:
-        what = f"The network can't begin with the weights of {name}: the two are of different kinds."
+        what = f"The network can't begin with the weights of {model.card.name}: the two are of different kinds."
         raise TrainingError(what, model.folder, "Choose another 'network.start', or leave it out.") from error

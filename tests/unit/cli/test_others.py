@@ -71,7 +71,7 @@ def recipe() -> Path:
 def test_training_tells_where_the_model_lies(
     quietbeam: Quietbeam, trainer: Callable[[Any], None], tmp_path: Path
 ) -> None:
-    def train(recipe: Any, folder: Path, progress: Any, should_stop: Any, device: str) -> TrainResult:
+    def train(recipe: Any, folder: Path, progress: Any, should_stop: Any, device: str, _: Any) -> TrainResult:
         progress(0.2, "simulating")
         progress(0.6, "step 6 of 10")
         assert not should_stop()
@@ -87,7 +87,7 @@ def test_training_tells_where_the_model_lies(
 def test_training_says_how_far_it_is_in_per_cent_what_it_scored_in_db_and_how_to_install_it(
     quietbeam: Quietbeam, trainer: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(recipe: Any, folder: Path, progress: Any, should_stop: Any, device: str) -> TrainResult:
+    def train(recipe: Any, folder: Path, progress: Any, should_stop: Any, device: str, _: Any) -> TrainResult:
         progress(0.156, "step 250 of 4000")
         return TrainResult(True, 10, 3.0, folder / "mine", {"tem s=1": 31.456, "blank s=1 rms %": 0.512})
 
