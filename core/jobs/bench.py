@@ -11,6 +11,7 @@ from core.denoising.methods.classical import CLASSICAL
 from core.denoising.methods.registry import find_method
 from core.denoising.telling import Told
 from core.jobs.errors import job_error
+from core.measures.fidelity import VACUUM
 from core.models import ModelStore
 from core.protocol.bench import BENCH_SETS, BenchRow, BenchSet, ModelBenchRequest, ModelBenchResult
 from core.protocol.denoise_parts import Notice
@@ -112,7 +113,7 @@ def _clean_trials(request: ModelBenchRequest, doses: tuple[float, ...]) -> list[
     paths = clean_images.image_paths(request.clean)
     images = [(path.stem, clean_images.clean_image(path)) for path in paths]
     if not images and request.quick:
-        images = [("simulated", 0.45 * simulate_structure(5, 2, 1, 128, (0.22, 0.28)).images[0].astype(float))]
+        images = [("simulated", VACUUM * simulate_structure(5, 2, 1, 128, (0.22, 0.28)).images[0].astype(float))]
     if not images:
         advice = "Name some, or a folder of them: --clean IMAGE.tif."
         raise job_error("bad-request", "No clean images were given.", None, advice)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
 
 _RANGE = 255.0
+# Electrons a px in vacuum at s = 1: what the published clean images hold there.
+VACUUM = 0.45
 
 
 def _published_scale(image: ArrayLike) -> NDArray[np.float64]:

@@ -12,10 +12,11 @@ from scipy.spatial import cKDTree
 from core.denoising.context import RunContext
 from core.measures.atoms.match import Matched, match
 from core.measures.atoms.surface import alpha_radius, match_surfaces, surface_columns
+from core.measures.fidelity import VACUUM
 from core.scoring.false_atoms import best_linear, false_atoms, level_beyond_chance
 from core.scoring.false_lattice import lattice_peak
 from core.scoring.trial import Contender, Judge, Judged, Trial
-from core.scoring.twins import TWINS, VACUUM, Twin, film_of, twin_of
+from core.scoring.twins import TWINS, Twin, film_of, twin_of
 
 Array = npt.NDArray[np.float64]
 

@@ -16,14 +16,13 @@ import numpy.typing as npt
 from core.measures.atoms.locate import Search, find_columns
 from core.measures.atoms.match import match
 from core.measures.atoms.peaks import apart, blob_width, find_peaks, response, sharpened
+from core.measures.fidelity import VACUUM
 from core.protocol.simulation import LensRecipe, SceneRecipe
 from core.simulation.materials import BENCHMARK, TRAINING
 from core.simulation.scenes import draw_scene
 
 Array = npt.NDArray[np.float64]
 
-# Electrons a px in vacuum at s = 1, as in the published clean images.
-VACUUM = 0.45
 TWINS = range(12)
 RADIUS_NM = 0.05
 _LENS = LensRecipe(kilovolt=(300.0, 200.0, 80.0))

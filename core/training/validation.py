@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.measures.fidelity import VACUUM
 from core.protocol.recipes import ScenesRecipe
 from core.training.examples import Source, binned, binnings_of, count, with_gaussian
 from core.training.library_store import Library
@@ -15,7 +16,6 @@ from core.training.prepared import Prepared
 from core.training.scene_store import SceneFile
 from core.training.tasks import Task
 
-VACUUM = 0.45
 _TEM_COUNTS = {"tem s=1": 7.2, "tem s=5": 36.0, "tem s=25": 180.0}
 _STEM_COUNTS = {"stem low": 8.0, "stem high": 60.0}
 # Electrons a px before the binning, and how many structures of each modality.
