@@ -10,8 +10,6 @@ recall of the true columns is told): in HRTEM a column's image may lie beside it
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +33,8 @@ from core.simulation.specimens import Specimen
 from core.simulation.stem import stem_columns, stem_image
 from core.simulation.stem_optics import StemOptics
 from core.simulation.truth import Columns
-from tests.bench.report import arguments, report
+from tests.bench.kept import keep, kept_rows
+from tests.bench.report import arguments, report, say
 
 Array = npt.NDArray[np.float64]
 
@@ -106,8 +105,7 @@ def clean(
 def noisy(path: Path | None) -> dict[str, float | int | str]:
     """Precision, recall, F1, positions and intensities over doses."""
     methods = denoisers()
-    lines = path.read_text().splitlines() if path is not None and path.exists() else []
-    rows = [NoisyRow(**json.loads(line)) for line in lines]
+    rows = [NoisyRow(**row) for row in kept_rows(path)]
     for seed in SEEDS:
         missing = {(dose, name) for dose in DOSES for name in methods}
         missing -= {(row.dose, row.method) for row in rows if row.seed == seed}
@@ -127,9 +125,7 @@ def noisy(path: Path | None) -> dict[str, float | int | str]:
                 figures = _figures(true, found, clean.mean() / dose, clean.shape, item.pixel_nm)
                 row = NoisyRow(seed, item.name, item.modality, dose, name, took, **figures)
                 rows.append(row)
-                if path is not None:
-                    with path.open("a") as file:
-                        file.write(json.dumps(asdict(row)) + "\n")
+                keep(path, asdict(row))
                 say(row.line)
     return _means(rows)
 
@@ -269,12 +265,6 @@ def nothing() -> None:
         rng = np.random.default_rng(0)
         found = [len(locate_columns(rng.poisson(dose, (128, 128)), Search(pixel_nm=0.02)).columns) for _ in range(50)]
         say(f"{dose:>6}{len(found):>8}{np.mean(found):>18.2f}")
-
-
-def say(line: str, end: str = "\n") -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + end)
-    sys.stdout.flush()
 
 
 def main() -> None:

@@ -7,8 +7,6 @@ and hits replaced. PSNR is over the clean item's range, SSIM likewise and the me
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.denoising.methods.classical import CLASSICAL
-from core.measures.fidelity import clean_range, psnr_over_range, similarity
-from core.models import ModelStore
-from core.simulation.benchmark import VERSION
+from core.scoring.recorded import fidelity_of
+from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SEEDS, VERSION, Part, benchmark_item, development_item
 from core.simulation.item import Item
+from tests.bench.kept import keep, kept_rows
+from tests.bench.report import say
 
 NOISY = "noisy"
+# As many items as the benchmark has, for tuning.
+DEVELOPMENT = range(FIRST_DEVELOPMENT_SEED, FIRST_DEVELOPMENT_SEED + len(SEEDS))
 GROUPS = ("HRTEM", "HAADF", "ABF", "SEM", "TEM", "lattice", "no lattice", "counts", "cameras", "all")
 Frames = NDArray[np.floating]
 
@@ -79,8 +80,7 @@ class Rows:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        lines = path.read_text().splitlines() if path is not None and path.exists() else []
-        found = [Row(**json.loads(line)) for line in lines if line]
+        found = [Row(**row) for row in kept_rows(path)]
         self.rows = [row for row in found if row.version == VERSION]
 
     def missing(self, seed: int, methods: Sequence[str], side: int, frames: int) -> list[str]:
@@ -91,14 +91,11 @@ class Rows:
     def add(self, row: Row) -> None:
         """Keep a row, and tell of it."""
         self.rows.append(row)
-        if self._path is not None:
-            with self._path.open("a") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
-        sys.stdout.write(
+        keep(self._path, asdict(row))
+        say(
             f"{row.item:<18}{row.kind:<20}{row.dose:6.2f} e/px  {row.method:<20}{row.psnr:6.2f} dB {row.ssim:6.3f}"
-            f"{row.tuning_s:8.1f} s +{row.frame_s:6.2f} s a frame\n"
+            f"{row.tuning_s:8.1f} s +{row.frame_s:6.2f} s a frame"
         )
-        sys.stdout.flush()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,15 +104,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", action="store_true", help="print the table of --rows, measure nothing")
 
 
-def methods_there_are() -> list[str]:
-    """Filters and installed models."""
-    return [*CLASSICAL, *(model.card.name for model in ModelStore.default().list())]
+def item_of(seed: int, part: Part) -> Item:
+    """Make an item of the benchmark, or from seed 1000 on one that tuning may use."""
+    return development_item(seed, part) if seed >= FIRST_DEVELOPMENT_SEED else benchmark_item(seed, part)
 
 
 def row_of(item: Item, method: str, clean: Frames, result: Frames, **more: Any) -> Row:
     """Judge a result; clean frames and result (T, H, W) in electrons."""
-    extent = clean_range(clean)
-    alike = [similarity(c.astype(np.float64), r.astype(np.float64), extent) for c, r in zip(clean, result, strict=True)]
     return Row(
         version=VERSION,
         part=item.name.partition("-")[0],
@@ -129,8 +124,7 @@ def row_of(item: Item, method: str, clean: Frames, result: Frames, **more: Any) 
         side=clean.shape[-1],
         frames=len(clean),
         method=method,
-        psnr=psnr_over_range(clean, result),
-        ssim=float(np.mean(alike)),
+        **fidelity_of(clean, result),
         **more,
     )
 
@@ -169,7 +163,7 @@ def _winners(rows: list[Row]) -> list[str]:
 
 def print_table(rows: Iterable[Row]) -> None:
     """Write the table."""
-    sys.stdout.write(table(rows) + "\n")
+    say(table(rows))
 
 
 def figures_of(rows: Iterable[Row]) -> dict[str, float | int | str]:

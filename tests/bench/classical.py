@@ -11,7 +11,6 @@ With --quick the image is a small simulated one.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +28,11 @@ from core.denoising.methods.nl_means import NlMeansDenoiser
 from core.denoising.methods.total_variation import TotalVariationDenoiser
 from core.denoising.methods.wavelets import WaveletDenoiser
 from core.denoising.methods.wiener import WienerDenoiser
-from core.measures.fidelity import psnr, ssim
-from tests.bench.report import arguments, report
-from tests.bench.score_clean_images import clean_image, quick_image
+from core.measures.fidelity import VACUUM, psnr, ssim
+from core.scoring.clean_images import clean_image
+from tests.bench.report import arguments, report, say
+from tests.bench.score_clean_images import CLEAN, quick_image
 
-CLEAN = Path(__file__).parents[3] / "shared" / "data" / "clean"
 # PSNR / SSIM at s = 1, 5, 25, measured once on four images, tuned against the first one.
 PEERS = {
     "gaussian": ("29.38/.924", "33.52/.951", "37.76/.977"),
@@ -108,7 +107,7 @@ def main() -> None:
     paths = [] if options.quick else options.images or sorted(CLEAN.glob("*.tif"))
     if not paths and not options.quick:
         parser.error(f"there are no clean images in {CLEAN}: name some, or use --quick")
-    cleans = [clean_image(path) for path in paths] or [quick_image() * 0.45]
+    cleans = [clean_image(path) for path in paths] or [quick_image() * VACUUM]
     figures: dict[str, float | int | str] = {"images": len(cleans)}
     for name in options.methods:
         for kind, makers in (
@@ -119,11 +118,10 @@ def main() -> None:
                 if name in makers:
                     row = score(makers[name], cleans, dose, options.draws, options.pictures)
                     theirs = PEERS[name][DOSES.index(dose)] if dose in DOSES else "-"
-                    sys.stdout.write(
+                    say(
                         f"{name:<15}{kind:<7} s={dose:<4g} {row.psnr:6.2f} dB {row.ssim:.3f}  theirs {theirs:<11}"
-                        f" tuned in {row.tuning:5.1f} s, {row.seconds:4.2f} s a frame: {row.chosen}\n"
+                        f" tuned in {row.tuning:5.1f} s, {row.seconds:4.2f} s a frame: {row.chosen}"
                     )
-                    sys.stdout.flush()
                     figures |= {
                         f"{name} {kind} s={dose:g} PSNR dB": row.psnr,
                         f"{name} {kind} s={dose:g} SSIM": row.ssim,

@@ -1,12 +1,12 @@
 """The filters and the built-in network on the simulated benchmark's images, by modality, with and without lattice.
 
-    python -m tests.bench.classical_images [--seeds 0:40] [--methods gaussian wiener ...] [--development]
+    python -m tests.bench.classical_images [--seeds 0:40] [--methods gaussian wiener ...]
                                            [--middle PX] [--rows FILE] [--table]
 
-Nothing is tuned on the benchmark: the filters tune themselves on each noisy image. --development takes the images drawn
-from the training lists (seeds from 1000 on). --middle judges the middle of so many px a side, which is all that methods
-are then given. --rows keeps each row in a file, goes on where it ended, and --table prints that file's table for the
-manual. With --quick a part of one development image.
+Nothing is tuned on the benchmark: the filters tune themselves on each noisy image. Seeds from 1000 on are of images
+drawn from the training lists. --middle judges the middle of so many px a side, which is all that methods are then
+given. --rows keeps each row in a file, goes on where it ended, and --table prints that file's table for the manual.
+With --quick a part of one development image.
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ import numpy as np
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
-from core.denoising.devices import pick_device
-from core.denoising.methods.registry import find_method
 from core.denoising.tuning import middle
-from core.models import ModelStore
 from core.scoring.recorded import as_seen
-from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SIDES, benchmark_item, development_item
+from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SEEDS, SIDES
 from core.simulation.item import Item
 from tests.bench.benchmark_rows import (
     NOISY,
@@ -28,12 +25,13 @@ from tests.bench.benchmark_rows import (
     Rows,
     add_options,
     figures_of,
-    methods_there_are,
+    item_of,
     print_table,
     row_of,
     timed,
 )
-from tests.bench.report import arguments, report
+from tests.bench.methods import method_names, on_cpu
+from tests.bench.report import arguments, report, seed_range
 
 FRAME_BY_FRAME = ("gaussian", "wiener", "wavelets", "tv", "nl-means", "lattice-filter", "lattice-general")
 _QUICK_SIDE = 128
@@ -43,7 +41,7 @@ def measured(item: Item, method: str, noisy: np.ndarray, clean: np.ndarray) -> R
     """Let a method tune itself on an image (1, H, W) in electrons, and judge it."""
     if method == NOISY:
         return row_of(item, method, clean, noisy)
-    denoiser = find_method(method, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    denoiser = on_cpu(method)
     movie = ArrayMovie(noisy, item.pixel_nm)
     state, tuning = timed(lambda: denoiser.prepare(movie, QuietContext()))
     result, seconds = timed(lambda: denoise_array(denoiser, noisy, item.pixel_nm, state=state))
@@ -53,15 +51,12 @@ def measured(item: Item, method: str, noisy: np.ndarray, clean: np.ndarray) -> R
 def main() -> None:
     """Print a row an image and method, and the means of each group as one line of JSON too."""
     parser = arguments(__doc__)
-    parser.add_argument("--seeds", default="0:40", help="first and behind the last")
-    parser.add_argument("--methods", nargs="+", choices=sorted(methods_there_are()), default=list(FRAME_BY_FRAME))
-    parser.add_argument("--development", action="store_true")
+    parser.add_argument("--seeds", type=seed_range, default=SEEDS, help="first and behind the last")
+    parser.add_argument("--methods", nargs="+", choices=sorted(method_names()), default=list(FRAME_BY_FRAME))
     parser.add_argument("--middle", type=int, default=SIDES["image"], metavar="PX")
     add_options(parser)
     options = parser.parse_args()
-    first, last = (int(part) for part in options.seeds.split(":"))
-    seeds, methods, side = range(first, last), (NOISY, *options.methods), options.middle
-    draw = development_item if options.development or options.quick else benchmark_item
+    seeds, methods, side = options.seeds, (NOISY, *options.methods), options.middle
     if options.quick:
         seeds, methods = range(FIRST_DEVELOPMENT_SEED, FIRST_DEVELOPMENT_SEED + 1), (NOISY, "gaussian", "wiener")
         side = _QUICK_SIDE
@@ -70,7 +65,7 @@ def main() -> None:
         missing = rows.missing(seed, methods, side, 1)
         if not missing:
             continue
-        item = draw(seed, "image")
+        item = item_of(seed, "image")
         noisy = middle(as_seen(item), side)
         clean = middle(item.clean, side)
         for method in missing:

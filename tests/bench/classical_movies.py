@@ -27,16 +27,14 @@ from scipy import fft, ndimage
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
-from core.denoising.devices import pick_device
 from core.denoising.methods.aligned import aligned_mean
 from core.denoising.methods.over_time import course_of
-from core.denoising.methods.registry import find_method
 from core.denoising.methods.spikes import without_spikes
 from core.denoising.methods.time_windows import centred, summed
-from core.models import ModelStore
 from core.networks.binning_choice import BINNINGS
+from core.scoring.clean_images import clean_image
 from core.scoring.recorded import as_seen
-from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, MOTION, SIDES, benchmark_item, development_item
+from core.simulation.benchmark import MOTION, SIDES
 from core.simulation.item import Item
 from tests.bench.benchmark_rows import (
     NOISY,
@@ -44,15 +42,15 @@ from tests.bench.benchmark_rows import (
     Rows,
     add_options,
     figures_of,
-    methods_there_are,
+    item_of,
     print_table,
     row_of,
     timed,
 )
-from tests.bench.report import arguments, report
-from tests.bench.score_clean_images import clean_image, quick_image
+from tests.bench.methods import method_names, on_cpu
+from tests.bench.report import arguments, report, seed_range
+from tests.bench.score_clean_images import CLEAN, quick_image
 
-CLEAN = Path(__file__).parents[3] / "shared" / "data" / "clean"
 METHODS = ("gaussian", "frame-average", "space-time-gaussian", "low-rank")
 ON_BENCHMARK = (*METHODS, "lattice-filter", "lattice-general", "lattice-movie")
 # A model shown the sum of each frame and two to either side, moved by whole px along the drift as it is measured.
@@ -108,7 +106,7 @@ def with_truth(noisy: Stack, clean: Stack, shifts: Stack, peak: float) -> dict[s
 
 def blind(name: str, noisy: Stack, clean: Stack, shifts: Stack, peak: float, picture: Path | None) -> dict[str, float]:
     """One method that is told nothing: PSNR, the drift's error in px, CPU-seconds to tune and to denoise a frame."""
-    method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    method = on_cpu(name)
     began = time.process_time()
     state = method.prepare(ArrayMovie(noisy), QuietContext())
     tuned = time.process_time()
@@ -143,8 +141,8 @@ def main() -> None:
     parser.add_argument("--doses", nargs="+", type=float, default=[0.5, 5.0])
     parser.add_argument("--drift", nargs=2, type=float, default=[0.31, 0.14])
     parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--methods", nargs="+", choices=sorted((*methods_there_are(), FIVE)))
-    parser.add_argument("--benchmark", metavar="FIRST:LAST")
+    parser.add_argument("--methods", nargs="+", choices=sorted((*method_names(), FIVE)))
+    parser.add_argument("--benchmark", type=seed_range, metavar="FIRST:STOP")
     parser.add_argument("--every", type=int, default=1, metavar="N")
     parser.add_argument("--pictures", type=Path)
     add_options(parser)
@@ -180,13 +178,12 @@ def main() -> None:
 def on_benchmark(asked: argparse.Namespace) -> None:
     """Each method's row on each movie, and their means."""
     rows = Rows(asked.rows)
-    first, last = (int(part) for part in asked.benchmark.split(":"))
     judged = range(0, MOTION.frames, asked.every)
-    for seed in () if asked.table else range(first, last):
+    for seed in () if asked.table else asked.benchmark:
         missing = rows.missing(seed, (NOISY, *asked.methods), SIDES["movie"], len(judged))
         if not missing:
             continue
-        item = development_item(seed, "movie") if seed >= FIRST_DEVELOPMENT_SEED else benchmark_item(seed, "movie")
+        item = item_of(seed, "movie")
         noisy = as_seen(item)
         for method in missing:
             rows.add(measured(item, method, noisy, judged, asked.pictures))
@@ -202,7 +199,7 @@ def measured(item: Item, name: str, noisy: Stack, judged: range, pictures: Path 
         return row_of(item, name, clean, noisy[list(judged)])
     if name == FIVE:
         return on_five(item, noisy, judged)
-    method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    method = on_cpu(name)
     state, tuning = timed(lambda: method.prepare(ArrayMovie(noisy, item.pixel_nm), QuietContext()))
     result, took = timed(lambda: denoise_array(method, noisy, item.pixel_nm, state=state, frames=judged))
     if pictures is not None:
@@ -217,7 +214,7 @@ def on_five(item: Item, noisy: Stack, judged: range) -> Row:
 
     What it knows of the noise is that of the frames.
     """
-    method = find_method(SINGLE, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    method = on_cpu(SINGLE)
     movie = ArrayMovie(noisy, item.pixel_nm)
     state, tuning = timed(lambda: method.prepare(movie, QuietContext()))
     course = course_of(movie, QuietContext())

@@ -5,7 +5,6 @@ The movie is blank with Poisson counts: the network takes the same time whatever
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,18 +16,7 @@ from core.denoising.context import QuietContext
 from core.denoising.run import denoise_movie
 from core.models import ModelStore
 from core.protocol.denoise import DenoiseRequest
-from tests.bench.report import arguments, report
-
-
-def _peak_mb() -> float:
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 1e6
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+from tests.bench.report import arguments, peak_mb, report
 
 
 def main() -> None:
@@ -45,7 +33,7 @@ def main() -> None:
     model = options.model or store.default_model()
     if model is None:
         parser.error("no model is installed")
-    before = _peak_mb()
+    before = peak_mb()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "movie.tif"
         movie = np.random.default_rng(1).poisson(2.0, (frames, side, side)).astype(np.uint8)
@@ -66,7 +54,7 @@ def main() -> None:
             "seconds in all": seconds,
             "Mpx/s in all": frames * side * side / seconds / 1e6,
             "Mpx/s as reported": result.megapixels_per_s,
-            "peak memory MB": _peak_mb(),
+            "peak memory MB": peak_mb(),
             "of it before the run MB": before,
         }
     )

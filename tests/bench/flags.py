@@ -20,7 +20,6 @@ best by the true error. The limits were set on development items (``--developmen
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import zlib
@@ -35,22 +34,21 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from core.denoising.arrays import denoise_array
-from core.denoising.devices import pick_device
 from core.denoising.methods.classical import CLASSICAL
-from core.denoising.methods.registry import find_method
 from core.measures.alignment import shifts_of
 from core.measures.clips import Clip
 from core.measures.judging import flag
-from core.models import ModelStore
-from core.scoring.recorded import as_seen
-from core.simulation.benchmark import benchmark_item, development_item
+from core.scoring.recorded import SIGMAS, as_seen
+from core.simulation.benchmark import SEEDS
 from core.simulation.item import Item
-from tests.bench.report import arguments, report
+from tests.bench.benchmark_rows import DEVELOPMENT, item_of
+from tests.bench.kept import keep
+from tests.bench.methods import on_cpu
+from tests.bench.report import arguments, report, seed_range
 
 Frames = NDArray[np.float32]
 Results = Iterator[tuple[str, str, Frames]]
 
-_SIGMAS = np.geomspace(0.35, 16, 24)
 _EDGE = 8
 _MARGIN = 16
 _GOOD_DB = 0.5
@@ -152,17 +150,14 @@ def drifting(item: Item) -> tuple[Frames, Frames, NDArray[np.float64]]:
 
 def methods(names: Sequence[str], electrons: Frames, pixel_nm: float) -> dict[str, Frames]:
     """Each method's result."""
-    store, device = ModelStore.default(), pick_device("cpu")[0]
-    return {
-        name: denoise_array(find_method(name, store).make(device, "float32"), electrons, pixel_nm) for name in names
-    }
+    return {name: denoise_array(on_cpu(name), electrons, pixel_nm) for name in names}
 
 
 def results(item: Item, raw: Frames, names: Sequence[str]) -> Results:
     """Kind (flag that is deserved, or ``method``), name and frames of results of an item, but for smeared ones."""
     step = max(1, len(raw) // 4)
-    errors = [error(blurred(raw[::step], sigma), item.clean[::step]) for sigma in _SIGMAS]
-    best = float(_SIGMAS[int(np.argmin(errors))])
+    errors = [error(blurred(raw[::step], sigma), item.clean[::step]) for sigma in SIGMAS]
+    best = float(SIGMAS[int(np.argmin(errors))])
     yield "good", "truth", item.clean
     yield "identity", "raw", raw
     yield "method", "best Gaussian", blurred(raw, best)
@@ -178,7 +173,7 @@ def smeared(item: Item, network: bool) -> tuple[Frames, Frames, Results]:
     """Noisy and clean frames with drift, and results that smear them (and one that doesn't)."""
     raw, clean, way = drifting(item)
     step = max(1, len(raw) // 4)
-    best = float(_SIGMAS[int(np.argmin([error(blurred(raw[::step], s), clean[::step]) for s in _SIGMAS]))])
+    best = float(SIGMAS[int(np.argmin([error(blurred(raw[::step], s), clean[::step]) for s in SIGMAS]))])
 
     def smear(frames: Frames) -> tuple[str, Frames]:
         out = mean_of_three(frames)
@@ -205,9 +200,9 @@ def rows_of_item(item: Item, raw: Frames, names: Sequence[str], network: bool) -
     return out + judged(item, drift_raw, drift_clean, spoiled)
 
 
-def rows_of(seed: int, names: Sequence[str], development: bool, frames: int, network: bool) -> list[Row]:
+def rows_of(seed: int, names: Sequence[str], frames: int, network: bool) -> list[Row]:
     """All results of one item, judged."""
-    item = development_item(seed, "movie") if development else benchmark_item(seed, "movie")
+    item = item_of(seed, "movie")
     item = replace(item, noisy=item.noisy[:frames], clean=item.clean[:frames], shifts=item.shifts[:frames])
     raw = as_seen(item)
     return rows_of_item(item, raw, names, network)
@@ -242,7 +237,7 @@ def judged(item: Item, raw: Frames, clean: Frames, made: Results) -> list[Row]:
 def main() -> None:
     """Print the rates."""
     parser = arguments(__doc__)
-    parser.add_argument("--seeds", default="")
+    parser.add_argument("--seeds", type=seed_range)
     parser.add_argument("--development", action="store_true")
     parser.add_argument("--only", nargs="*", default=[NETWORK, *CLASSICAL])
     parser.add_argument("--jobs", type=int, default=2)
@@ -250,23 +245,20 @@ def main() -> None:
     parser.add_argument("--drifting-network", action="store_true", help="also smear results of the network (slow)")
     parser.add_argument("--rows", type=Path, help="append every result to this file, a line of JSON each")
     options = parser.parse_args()
-    default = "1000:1040" if options.development else "0:40"
+    default = DEVELOPMENT if options.development else SEEDS
     if options.quick:
-        default, options.only, options.frames = "1000:1001", [], 16
-        options.development = True
-    first, last = (int(part) for part in (options.seeds or default).split(":"))
+        default, options.only, options.frames = DEVELOPMENT[:1], [], 16
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     every: list[Row] = []
     with ProcessPoolExecutor(options.jobs) as pool:
         jobs = [
-            pool.submit(rows_of, seed, options.only, options.development, options.frames, options.drifting_network)
-            for seed in range(first, last)
+            pool.submit(rows_of, seed, options.only, options.frames, options.drifting_network)
+            for seed in options.seeds or default
         ]
         for job in as_completed(jobs):
             every += job.result()
-            if options.rows is not None:
-                with options.rows.open("a") as file:
-                    file.writelines(json.dumps(asdict(row)) + "\n" for row in job.result())
+            for row in job.result():
+                keep(options.rows, asdict(row))
     tell(every)
 
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from core.denoising.arrays import ArrayMovie, denoise_array
 from core.denoising.context import QuietContext
-from core.denoising.devices import pick_device
-from core.denoising.methods.registry import find_method
-from core.models import ModelStore
+from tests.bench.methods import on_cpu
 from tests.bench.report import arguments, report
 
 Stack = NDArray[np.float64]
@@ -89,7 +87,7 @@ def main() -> None:
 
 def shares(name: str, without: Stack, seen: Stack, atom: Stack) -> list[float]:
     """Return for every frame which share of the atom a method leaves."""
-    method = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
+    method = on_cpu(name)
     electrons = seen.astype(np.float32)
     state = method.prepare(ArrayMovie(electrons), QuietContext())
     results = [denoise_array(method, one.astype(np.float32), state=state) for one in (seen, without)]

@@ -9,7 +9,6 @@ memory is its own.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from tests.bench.report import arguments, report
+from tests.bench.report import arguments, peak_mb, report
 from tests.movie_files import Sparse, write_dm4, write_mrc, write_ser
 
 _SHAPE = (1500, 1024, 2048)
@@ -58,11 +57,6 @@ def _pages(path: Path, count: int) -> None:
     with tifffile.TiffWriter(path, bigtiff=True) as tiff:
         for _ in range(count):
             tiff.write(frame, photometric="minisblack", metadata=None, contiguous=False)
-
-
-def _rss_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 class _Timer:
@@ -122,7 +116,7 @@ def _measure(path: str) -> dict[str, float]:
         "random / readinto": ours / theirs,
         "sequential MB/s": len(turn) * size / ours_turn / 1e6,
         "sequential share of readinto": theirs_turn / ours_turn,
-        "peak memory MB": _rss_mb(),
+        "peak memory MB": peak_mb(),
     }
 
 
@@ -141,7 +135,7 @@ def _list_pages(path: str) -> dict[str, float]:
         "pages": frames,
         "listing s": seconds,
         "us a page read": reading / frames * 1e6,
-        "peak memory MB": _rss_mb(),
+        "peak memory MB": peak_mb(),
     }
 
 

@@ -16,6 +16,30 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def seed_range(text: str) -> range:
+    """Read ``FIRST:STOP``, for options that choose seeds."""
+    first, stop = text.split(":")
+    return range(int(first), int(stop))
+
+
+def say(line: str, end: str = "\n") -> None:
+    """Write a line at once: a bench may run for hours."""
+    sys.stdout.write(line + end)
+    sys.stdout.flush()
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process ever had, MB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
 def report(figures: dict[str, float | int | str]) -> None:
     """Write the figures, a line each, and then as one line of JSON for programs."""
     where = {"machine": platform.machine(), "cores": os.cpu_count() or 0, "load": round(_load(), 1)}

@@ -16,7 +16,6 @@ With --quick two tiny networks for three steps, whose scores mean nothing.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -29,8 +28,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from core.denoising.arrays import ArrayMovie, denoise_array
-from core.denoising.context import QuietContext
+from core.denoising.arrays import denoise_array
 from core.denoising.denoiser import Denoiser
 from core.denoising.devices import pick_device
 from core.denoising.methods.network import NetworkDenoiser
@@ -42,6 +40,7 @@ from core.protocol.model_card import ModelCard
 from core.protocol.recipes import ImagesRecipe, NetworkRecipe, TrainRecipe
 from core.training.recipe_file import load_recipe
 from core.training.supervised import train
+from tests.bench.kept import keep, kept_rows
 from tests.bench.report import arguments, report
 from tests.bench.sbd_sets import (
     PROPERTIES,
@@ -150,8 +149,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self.rows = [Row(**json.loads(line)) for line in lines if line]
+        self.rows = [Row(**row) for row in kept_rows(path)]
 
     def has(self, part: str, method: str, trained_on: str, image: str) -> bool:
         """Whether this was measured."""
@@ -161,8 +159,7 @@ class Table:
     def add(self, row: Row) -> None:
         """Keep a row."""
         self.rows.append(row)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
+        keep(self._path, asdict(row))
 
 
 @dataclass(frozen=True)
@@ -313,9 +310,7 @@ class Bench:
 
 
 def _denoised(denoiser: Denoiser, noisy: Picture, pixel_nm: float | None) -> Picture:
-    movie = ArrayMovie(noisy[None], pixel_nm)
-    state = denoiser.prepare(movie, QuietContext())
-    return denoise_array(denoiser, noisy[None], pixel_nm, state=state)[0]
+    return denoise_array(denoiser, noisy[None], pixel_nm)[0]
 
 
 def _tell(what: str, share: float, words: str, began: float) -> None:

@@ -30,6 +30,9 @@ from core.scoring.clean_images import clean_image, counts_of, turned
 from core.simulation.library import simulate_structure
 from tests.bench.report import arguments, report
 
+# Published clean images, where they lie beside the checkout.
+CLEAN = Path(__file__).parents[3] / "shared" / "data" / "clean"
+
 
 @dataclass(frozen=True)
 class Scores:

@@ -12,24 +12,22 @@ part of one development image.
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from core.denoising.arrays import ArrayMovie, denoise_array
-from core.denoising.context import QuietContext
-from core.denoising.devices import pick_device
-from core.denoising.methods.registry import find_method
+from core.denoising.arrays import denoise_array
 from core.denoising.tuning import middle
 from core.measures.fidelity import psnr_over_range
 from core.models import ModelStore
 from core.scoring.recorded import as_seen
-from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SIDES, benchmark_item, development_item
-from tests.bench.report import arguments, report
+from core.simulation.benchmark import FIRST_DEVELOPMENT_SEED, SEEDS, SIDES
+from tests.bench.benchmark_rows import item_of
+from tests.bench.kept import keep, kept_rows
+from tests.bench.methods import on_cpu
+from tests.bench.report import arguments, report, say, seed_range
 
 Picture = NDArray[np.float64]
 BLOCK = 8
@@ -58,41 +56,30 @@ def judged(results: Picture, clean: Picture) -> dict[str, float]:
     }
 
 
-def denoised(name: str, noisy: NDArray[np.float32], pixel_nm: float | None) -> Picture:
-    """Let a model denoise one image (1, H, W)."""
-    denoiser = find_method(name, ModelStore.default()).make(pick_device("cpu")[0], "float32")
-    state = denoiser.prepare(ArrayMovie(noisy, pixel_nm), QuietContext())
-    return np.asarray(denoise_array(denoiser, noisy, pixel_nm, state=state)[0], np.float64)
-
-
 def main() -> None:
     """Print a line an image and the means."""
     parser = arguments(__doc__)
     parser.add_argument("--series", default="hrtem-low-dose")
-    parser.add_argument("--seeds", default="0:40", help="first and behind the last")
+    parser.add_argument("--seeds", type=seed_range, default=SEEDS, help="first and behind the last")
     parser.add_argument("--modality", default="HRTEM")
     parser.add_argument("--rows", type=Path, help="keeps the line of each image, and goes on with it")
     options = parser.parse_args()
     names = [model.card.name for model in ModelStore.default().list() if model.card.series == options.series]
-    first, last = (int(part) for part in options.seeds.split(":"))
-    seeds, side = range(first, last), SIDES["image"]
+    seeds, side = options.seeds, SIDES["image"]
     if options.quick:
         seeds, side = range(FIRST_DEVELOPMENT_SEED, FIRST_DEVELOPMENT_SEED + 1), _QUICK_SIDE
-    kept = options.rows.read_text(encoding="utf-8").splitlines() if options.rows and options.rows.exists() else []
-    rows: dict[int, dict[str, float]] = {line["seed"]: line["figures"] for line in map(json.loads, kept)}
+    rows: dict[int, dict[str, float]] = {row["seed"]: row["figures"] for row in kept_rows(options.rows)}
     for seed in seeds:
         if seed in rows:
             continue
-        item = development_item(seed, "image") if options.quick else benchmark_item(seed, "image")
+        item = item_of(seed, "image")
         if item.modality != options.modality:
             continue
         noisy, clean = middle(as_seen(item), side), middle(item.clean, side)[0].astype(np.float64)
-        rows[seed] = judged(np.stack([denoised(name, noisy, item.pixel_nm) for name in names]), clean)
-        sys.stdout.write(f"{item.name}  " + "  ".join(f"{k} {v:.2f}" for k, v in rows[seed].items()) + "\n")
-        sys.stdout.flush()
-        if options.rows:
-            with options.rows.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"seed": seed, "figures": rows[seed]}) + "\n")
+        results = np.concatenate([denoise_array(on_cpu(name), noisy, item.pixel_nm) for name in names])
+        rows[seed] = judged(results.astype(np.float64), clean)
+        say(f"{item.name}  " + "  ".join(f"{k} {v:.2f}" for k, v in rows[seed].items()))
+        keep(options.rows, {"seed": seed, "figures": rows[seed]})
     figures: dict[str, float | int | str] = {"images": len(rows), "models": ", ".join(names)}
     for key in next(iter(rows.values()), {}):
         figures[key] = round(float(np.mean([row[key] for row in rows.values()])), 3)

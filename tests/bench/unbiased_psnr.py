@@ -10,19 +10,17 @@ never tunes anything.
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 
 import numpy as np
 
 from core.denoising.arrays import denoise_array
-from core.denoising.devices import Device
-from core.denoising.methods.registry import find_method
 from core.measures.thinned import thinned_error
 from core.measures.umse import signal_band, signal_peak
-from core.models import ModelStore
-from core.simulation.benchmark import SEEDS, benchmark_item, development_item
-from tests.bench.report import arguments, report
+from core.simulation.benchmark import SEEDS
+from tests.bench.benchmark_rows import DEVELOPMENT, item_of
+from tests.bench.methods import on_cpu
+from tests.bench.report import arguments, report, say
 
 _BRIGHT = 1.0
 
@@ -36,18 +34,15 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=4)
     parser.add_argument("--methods", nargs="+", default=["gaussian", "lattice-general"])
     options = parser.parse_args()
-    seeds = range(1000, 1040) if options.development else SEEDS
+    seeds = DEVELOPMENT if options.development else SEEDS
     seeds = seeds[:: options.every]
-    make = development_item if options.development else benchmark_item
     if options.quick:
         seeds, options.splits, options.methods = seeds[:1], 1, ["gaussian"]
-    store = ModelStore.default()
-    device = Device("cpu", "CPU", False)
-    methods = [find_method(name, store).make(device, "float32") for name in options.methods]
+    methods = [on_cpu(name) for name in options.methods]
     found: dict[str, list[tuple[float, float, float, float, float]]] = defaultdict(list)
     for seed in seeds:
         for part in ("image", "movie"):
-            item = make(seed, part)
+            item = item_of(seed, part)
             if not item.counts:
                 continue
             for draw in range(1 if options.quick else options.draws):
@@ -67,8 +62,7 @@ def main() -> None:
                     row = [np.inf if v is None else v for v in (value, low, high)]
                     found[f"{denoiser.name}, {part}"].append((item.dose, true, *row))
                     line = f"{item.name:<18} {item.dose:6.2f} e/px  band {band:.3f}  {denoiser.name:<16}"
-                    sys.stdout.write(f"{line} PSNR {true:6.2f}  uPSNR {row[0]:6.2f} [{row[1]:.2f}, {row[2]:.2f}]\n")
-                    sys.stdout.flush()
+                    say(f"{line} PSNR {true:6.2f}  uPSNR {row[0]:6.2f} [{row[1]:.2f}, {row[2]:.2f}]")
     report(figures(found))
 
 

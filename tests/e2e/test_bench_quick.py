@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"__init__", "report", "benchmark_rows", "sbd_sets"}
+SHARED = {"__init__", "report", "benchmark_rows", "kept", "methods", "sbd_sets"}
 BENCHES = sorted(p.stem for p in (ROOT / "tests" / "bench").glob("*.py") if p.stem not in SHARED)
 
 
