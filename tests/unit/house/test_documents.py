@@ -87,6 +87,57 @@ def test_manual_names_every_option_of_denoise_and_no_other() -> None:
     assert known - told <= {"--help", "--output"}
 
 
+def test_commands_of_the_documents_are_there_with_the_options_that_are_told() -> None:
+    from typer.main import get_command
+
+    from core.cli.app import app
+
+    missing = []
+    for name, line in _told_commands("quietbeam "):
+        command, words = get_command(app), line.split()[1:]
+        while words and re.fullmatch("[a-z]+", words[0]) and hasattr(command, "commands"):
+            found = command.commands.get(words.pop(0))
+            if found is None:
+                missing.append(f"{name}: {line}")
+                break
+            command = found
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+        missing += [f"{name}: {option} of: {line}" for option in _options(line) if option not in known]
+    assert not missing, "\n".join(missing)
+
+
+def test_benches_of_the_documents_are_there_with_the_options_that_are_told() -> None:
+    missing = []
+    shared = (ROOT / "tests" / "bench" / "benchmark_rows.py").read_text(encoding="utf-8")
+    for name, line in _told_commands("python -m tests.bench."):
+        bench = ROOT / "tests" / "bench" / f"{line.split()[2].rsplit('.', 1)[-1]}.py"
+        if not bench.is_file():
+            missing.append(f"{name}: {line}")
+            continue
+        text = bench.read_text(encoding="utf-8") + shared
+        missing += [f"{name}: {option} of: {line}" for option in _options(line) if f'"{option}"' not in text]
+    assert not missing, "\n".join(missing)
+
+
+def _told_commands(start: str) -> list[tuple[str, str]]:
+    """Commands in blocks of a document, with the lines that go on with them, and in backticks: document, command."""
+    found = []
+    for path in files():
+        if path.suffix == ".md":
+            text = path.read_text(encoding="utf-8")
+            blocks = re.findall(rf"^    ({re.escape(start)}.*(?:\n {{8,}}.*)*)", text, re.MULTILINE)
+            # Behind some spaces stands what a command is for.
+            told = [" ".join(re.split(" {3,}", line.strip())[0] for line in block.splitlines()) for block in blocks]
+            told += re.findall(rf"`({re.escape(start)}[^`]*)`", text)
+            found += [(path.relative_to(ROOT).as_posix(), one) for one in told]
+    assert found, start
+    return found
+
+
+def _options(line: str) -> list[str]:
+    return re.findall(r"(?<![\w-])--[a-z][a-z-]*", line)
+
+
 def test_table_of_formats_names_every_ending_that_is_read() -> None:
     from core.movies.registry import FORMATS
 
