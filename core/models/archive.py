@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from core.models.errors import ModelError, model_error
+from core.models.errors import ASK_AGAIN, ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME
 
 RECIPE_NAME = "recipe.toml"
@@ -34,7 +34,6 @@ _CHUNK = 1 << 20
 # The first day that a zip can tell: a file's age must not change its bytes.
 _DAY = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
-_ASK = "Ask whoever made it for another copy."
 # All that zipfile raises for damage of one kind or another.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 
@@ -151,7 +150,7 @@ def open_archive(path: Path) -> Iterator[ModelArchive]:
             yield ModelArchive(path, archive)
 
 
-def refused(path: Path, why: str, advice: str = _ASK) -> ModelError:
+def refused(path: Path, why: str, advice: str = ASK_AGAIN) -> ModelError:
     """Return the error of an archive that can't be used."""
     return model_error("bad-model", f"This model file can't be used: {why}.", str(path), advice)
 

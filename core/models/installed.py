@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from core.models.errors import ModelError, model_error
+from core.models.errors import REINSTALL, ModelError, model_error
 from core.protocol.model_card import ModelCard
 
 CARD_NAME = "card.json"
@@ -20,7 +20,6 @@ WEIGHTS_NAME = "weights.safetensors"
 # A card is a page of text and weights fit on a memory stick; more than this is a mistake or an attack.
 _CARD_BYTES = 1 << 20
 _WEIGHTS_BYTES = 4 << 30
-_REINSTALL = "Install the model again."
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -78,7 +77,7 @@ class InstalledModel:
 
     def _unusable(self, why: str) -> ModelError:
         what = f"The model {self.card.name} {self.card.version} can't be used: {why}."
-        return model_error("no-model", what, str(self.folder), _REINSTALL)
+        return model_error("no-model", what, str(self.folder), REINSTALL)
 
 
 def read_model(folder: Path, built_in: bool = False) -> InstalledModel:
@@ -92,17 +91,17 @@ def read_model(folder: Path, built_in: bool = False) -> InstalledModel:
     path = folder / CARD_NAME
     try:
         if path.stat().st_size > _CARD_BYTES:
-            raise model_error("no-model", "The model's card is larger than 1 MiB.", str(folder), _REINSTALL)
+            raise model_error("no-model", "The model's card is larger than 1 MiB.", str(folder), REINSTALL)
         card = card_from(path.read_bytes())
     except OSError as error:
         what = f"The model's card can't be read ({error.strerror or error})."
-        raise model_error("no-model", what, str(folder), _REINSTALL) from error
+        raise model_error("no-model", what, str(folder), REINSTALL) from error
     except ValueError as error:
-        raise model_error("no-model", f"The model's card is damaged: {error}.", str(folder), _REINSTALL) from error
+        raise model_error("no-model", f"The model's card is damaged: {error}.", str(folder), REINSTALL) from error
     model = InstalledModel(card, folder, built_in)
     if not model.weights_path.is_file():
         what = f"The model {card.name} has no {WEIGHTS_NAME}."
-        raise model_error("no-model", what, str(folder), _REINSTALL)
+        raise model_error("no-model", what, str(folder), REINSTALL)
     return model
 
 

@@ -28,7 +28,7 @@ from core.models.archive import (
     refused,
     write_archive,
 )
-from core.models.errors import ModelError, model_error
+from core.models.errors import ASK_AGAIN, REINSTALL, ModelError, model_error
 from core.models.installed import CARD_NAME, WEIGHTS_NAME, InstalledModel, Weights, card_from, read_model
 from core.models.store import ModelStore
 from core.protocol.base import is_disk_full
@@ -287,7 +287,7 @@ def _check_weights(path: Path, model: InstalledModel, fits: Fits) -> None:
 
 
 def _ask_again(advice: str) -> str:
-    return "Ask whoever made it for another copy." if advice == "Install the model again." else advice
+    return ASK_AGAIN if advice == REINSTALL else advice
 
 
 def _put(folder: Path, target: Path, card: ModelCard) -> None:

@@ -18,6 +18,8 @@ from core.protocol.movie import MovieMeta
 
 # Trained for all kinds of images: what a movie gets of which nothing is known.
 GENERAL = "lattice-general"
+# In a version; what else Python takes for digits, or thousands of them, would be an error for int.
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 def built_in_folder() -> Path:
@@ -126,4 +128,5 @@ def _model_folders(parents: Sequence[Path]) -> list[Path]:
 
 def _version_key(version: str) -> tuple[tuple[int, str], ...]:
     """Order 0.10 after 0.9, and words after numbers."""
-    return tuple((int(part), "") if part.isdigit() else (1 << 30, part) for part in re.split(r"[.\-+]", version))
+    parts = re.split(r"[.\-+]", version)
+    return tuple((int(part), "") if _NUMBER.fullmatch(part) else (1 << 30, part) for part in parts)

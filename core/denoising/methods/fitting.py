@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from core.models import ModelError, Weights
+from core.models.errors import ASK_AGAIN
 from core.networks import registry
 from core.protocol.base import ErrorInfo
 from core.protocol.model_card import ModelCard
@@ -65,6 +66,6 @@ def _values(value: Any, depth: int = 0) -> int:
     return 1
 
 
-def _unfit(card: ModelCard, why: str, advice: str = "Ask whoever made it for another copy.") -> ModelError:
+def _unfit(card: ModelCard, why: str, advice: str = ASK_AGAIN) -> ModelError:
     what = f"The weights of {card.name} {card.version} don't fit its card: {why}."
     return ModelError(ErrorInfo(code="bad-model", what=what, advice=advice))

@@ -18,6 +18,7 @@ from core.denoising.methods.lattice import LatticeDenoiser
 from core.denoising.methods.lattice_movie import LatticeMovieDenoiser
 from core.denoising.methods.network import NetworkDenoiser
 from core.models import InstalledModel, ModelError, ModelStore
+from core.models.errors import REINSTALL
 from core.networks import registry
 from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.lattice_movie import LatticeMovieNet
@@ -112,7 +113,7 @@ def _load(model: InstalledModel) -> nn.Module:
             "no-model",
             f"The weights of the model {model.card.name} don't fit its card.",
             str(model.folder),
-            "Install the model again.",
+            REINSTALL,
         ) from error
 
 

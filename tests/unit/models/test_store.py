@@ -85,6 +85,14 @@ def test_newest_version_is_used_and_an_older_one_can_still_be_named(store: Model
     assert store.get("made-up", "0.2").card.version == "0.2"
 
 
+@pytest.mark.parametrize("version", ["1.²", "9" * 5000, "", "-", "beta"])
+def test_odd_version_of_one_model_hides_no_other(store: ModelStore, version: str) -> None:
+    make_model(store.own[0] / "good")
+    make_model(store.own[0] / "odd", name="odd", version=version)
+    assert {m.folder.name for m in store.list()} == {"good", "odd"}
+    assert store.get("odd").card.version == version
+
+
 @pytest.mark.parametrize(
     "card", [b"", b"{", b"\xff\xfe", b"[]", b'{"name": "x"}', json.dumps({**CARD, "weights_sha256": 3}).encode()]
 )
