@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from core.protocol.base import Record
 from core.protocol.card_rules import card_flaw
 from core.protocol.simulation import Modality
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < value[0] <= value[1] < math.inf:
+        raise ValueError(f"must rise from above 0: [lowest, highest], not [{value[0]:g}, {value[1]:g}]")
+    return value
+
+
+# What is drawn from, log-uniform.
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+# Folders of a training that no model may take.
+_TAKEN = ("library", "scenes")
 
 
 class LibraryRecipe(Record):
@@ -33,7 +46,7 @@ class LibraryRecipe(Record):
     columns: int = Field(ge=0)
     held_out: int = Field(gt=0)
     size: int = Field(ge=64)
-    pixel_angstrom: tuple[float, float]
+    pixel_angstrom: Range
 
 
 class ScenesRecipe(Record):
@@ -67,17 +80,15 @@ class ScenesRecipe(Record):
     folder: str = "scenes"
     modalities: tuple[Modality, ...] = ()
     share: float = Field(default=1.0, gt=0, le=1)
-    binnings: tuple[int, ...] = (1, 2, 4)
-    binned_nm: tuple[float, float] = (0.012, 0.07)
-    dose: tuple[float, float] = (0.1, 20.0)
+    binnings: tuple[Annotated[int, Field(gt=0)], ...] = Field(default=(1, 2, 4), min_length=1)
+    binned_nm: Range = (0.012, 0.07)
+    dose: Range = (0.1, 20.0)
     softened: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _there_is_a_place(self) -> ScenesRecipe:
         if self.recipe is None and self.folder == "scenes":
             raise ValueError("without a recipe, the folder with the scenes must be named")
-        if not 0 < self.dose[0] <= self.dose[1]:
-            raise ValueError("the range of doses must lie above 0 and rise: [lowest, highest]")
         return self
 
 
@@ -96,13 +107,7 @@ class ImagesRecipe(Record):
 
     folder: str
     held_out: int = Field(default=2, gt=0)
-    noise: tuple[float, float]
-
-    @model_validator(mode="after")
-    def _rises(self) -> ImagesRecipe:
-        if not 0 < self.noise[0] <= self.noise[1]:
-            raise ValueError("the range of noise must lie above 0 and rise: [lowest, highest]")
-        return self
+    noise: Range
 
 
 class ScheduleRecipe(Record):
@@ -139,17 +144,17 @@ class ScheduleRecipe(Record):
     steps: int = Field(gt=0)
     decay_steps: int = Field(ge=0)
     warmup_steps: int = Field(ge=0)
-    batch: int = Field(gt=0)
-    patch: int = Field(ge=32)
+    batch: int = Field(gt=0, le=4096)
+    patch: int = Field(ge=32, le=4096)
     passes: int = Field(default=1, ge=1)
-    rate: float = Field(gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    clip: float = Field(default=0.5, gt=0)
+    rate: float = Field(gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    clip: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     average: float = Field(default=0.998, ge=0, lt=1)
     loss: Literal["log-error", "poisson", "l2", "l1"] = "log-error"
     precision: Literal["auto", "float32"] = "auto"
-    dose_tem: tuple[float, float] = (1.5, 600.0)
-    dose_stem: tuple[float, float] = (1.5, 200.0)
+    dose_tem: Range = (1.5, 600.0)
+    dose_stem: Range = (1.5, 200.0)
     stem_share: float = Field(default=0.0, ge=0, le=1)
     blank_share: float = Field(default=0.0, ge=0, le=1)
     validate_every: int = Field(gt=0)
@@ -212,7 +217,7 @@ class TrainRecipe(Record):
 
     kind: Literal["supervised"] = "supervised"
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=1 << 62)
     library: LibraryRecipe | None = None
     scenes: ScenesRecipe | None = None
     images: ImagesRecipe | None = None
@@ -223,6 +228,8 @@ class TrainRecipe(Record):
     @field_validator("name")
     @classmethod
     def _can_be_installed(cls, value: str, info: ValidationInfo) -> str:
+        if value in _TAKEN:
+            raise ValueError(f"must be another than {value!r}, a folder of every training")
         return str(_told_by_card(info.field_name, value))
 
     @model_validator(mode="after")
@@ -230,6 +237,9 @@ class TrainRecipe(Record):
         simulated = self.library is not None or self.scenes is not None
         if simulated == (self.images is not None):
             raise ValueError("give [library] or [scenes] or both, or [images] alone")
+        if self.library is not None and self.schedule.patch > self.library.size:
+            patch, size = self.schedule.patch, self.library.size
+            raise ValueError(f"schedule.patch is {patch}, more than library.size, which is {size}")
         return self
 
 
