@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from core.protocol.recipe_words import told
 from core.protocol.simulation import SceneRecipe, SimulateRecipe
 from core.simulation.cif import is_cif
 from core.simulation.errors import SimulationError
 from core.simulation.materials import TRAINING
 from core.simulation.recipe_checks import check_recipe
-from core.simulation.recipe_words import told
 from core.simulation.recording import TRAINING_INSTRUMENTS
 from core.simulation.scenes import kinds_of
 
@@ -38,7 +38,9 @@ def load_simulation(recipe: str) -> SimulateRecipe:
     except tomllib.TOMLDecodeError as error:
         raise _bad(f"This is no TOML: {error}.", path, "Mend the file; the manual shows a recipe.") from error
     except ValidationError as error:
-        raise _bad(f"The recipe can't be used: {told(error)}.", path, "The manual lists every key.") from error
+        raise _bad(
+            f"The recipe can't be used: {told(error, SimulateRecipe)}.", path, "The manual lists every key."
+        ) from error
     made = _with_paths(made, Path(path).absolute().parent)
     for number, scene in enumerate(made.scenes):
         _check_names(scene, number, path)

@@ -8,12 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from core.protocol.recipe_words import told
 from core.protocol.recipes import TrainRecipe
-
-# Patterns say little to those who don't read them.
-_PATTERNS = {
-    "name": "small letters a to z, digits and dashes alone, beginning with a letter or digit",
-}
 
 
 class RecipeError(ValueError):
@@ -51,8 +47,7 @@ def load_recipe(path: Path) -> TrainRecipe:
     try:
         return _placed(TrainRecipe.model_validate(data), path.absolute().parent)
     except ValidationError as error:
-        lines = [_explain(".".join(str(p) for p in e["loc"]), e["type"], e["msg"]) for e in error.errors()]
-        raise RecipeError(f"{path}: " + "; ".join(lines) + ".") from error
+        raise RecipeError(f"{path}: {told(error, TrainRecipe)}.") from error
 
 
 def _placed(recipe: TrainRecipe, folder: Path) -> TrainRecipe:
@@ -61,16 +56,3 @@ def _placed(recipe: TrainRecipe, folder: Path) -> TrainRecipe:
         return recipe
     images = recipe.images.model_copy(update={"folder": (folder / recipe.images.folder).as_posix()})
     return recipe.model_copy(update={"images": images})
-
-
-def _explain(key: str, kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"unknown key '{key}'"
-    if kind == "missing":
-        return f"missing key '{key}'"
-    if kind == "string_pattern_mismatch":
-        return f"'{key}': {_PATTERNS.get(key, message)}"
-    if kind == "value_error":
-        # In words of our own.
-        return f"'{key or 'recipe'}': {message.removeprefix('Value error, ')}"
-    return f"'{key or 'recipe'}': {message}"

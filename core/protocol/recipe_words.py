@@ -4,45 +4,39 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from core.protocol.base import Record
-from core.protocol.simulation import LensRecipe, MotionRecipe, SceneRecipe, SimulateRecipe, SplitRecipe
-
-_RECORDS: dict[str, type[Record]] = {
-    "scenes": SceneRecipe,
-    "lens": LensRecipe,
-    "motion": MotionRecipe,
-    "split": SplitRecipe,
-}
 
 
-def told(error: ValidationError) -> str:
-    """Return what is wrong, key by key; what only follows from another error is left out."""
+def told(error: ValidationError, recipe: type[Record]) -> str:
+    """Return what is wrong with a recipe of this kind, key by key; what only follows from another error is left out."""
     found = error.errors()
     places = [one["loc"] for one in found]
     kept = [
         one for one in found if not any(len(p) > len(one["loc"]) and p[: len(one["loc"])] == one["loc"] for p in places)
     ]
     # Both ends of a range may be wrong: the range is told once.
-    words = dict.fromkeys(_explained(dict(one)) for one in kept)
+    words = dict.fromkeys(_explained(dict(one), recipe) for one in kept)
     return "; ".join(words)
 
 
-def _explained(error: dict[str, Any]) -> str:
+def _explained(error: dict[str, Any], recipe: type[Record]) -> str:
     place, kind, given = error["loc"], error["type"], error.get("input")
     context: dict[str, Any] = error.get("ctx", {})
     key = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'{_meant(place)}"
+        return f"unknown key '{key}'{_meant(place, recipe)}"
     if kind == "missing" and place and isinstance(place[-1], int):
         return f"'{_without_end(place)}' is a range of two numbers: write [lowest, highest]"
     if kind == "missing":
         return f"missing key '{key}'"
     if kind == "value_error":
         return f"'{key or 'recipe'}': {error['msg'].removeprefix('Value error, ')}"
+    if kind in ("model_type", "dict_type"):
+        return f"'{key or 'recipe'}' must be a section of its own: {_section(place)}"
     return f"'{key or 'recipe'}' {_wrong(kind, given, context, error['msg'])}"
 
 
@@ -67,18 +61,32 @@ def _wrong(kind: str, given: Any, context: dict[str, Any], message: str) -> str:
         if kind.startswith(start) and kind != "string_pattern_mismatch":
             return f"is {given!r}, but must be {word}"
     if kind == "string_pattern_mismatch":
-        return f"is {given!r}, but may have only small letters, digits and hyphens"
-    if kind in ("model_type", "dict_type"):
-        return "must be a section of its own: [[scenes]], [scenes.lens], [motion] or [split]"
+        return f"is {given!r}, but may have only small letters, digits and dashes, the first of them no dash"
     return f"is {given!r}: {message}"
 
 
-def _meant(place: Sequence[int | str]) -> str:
+def _meant(place: Sequence[int | str], recipe: type[Record]) -> str:
     """Name the known key that is most like an unknown one."""
-    sections = [part for part in place[:-1] if isinstance(part, str)]
-    record: type[Record] = _RECORDS.get(sections[-1], SimulateRecipe) if sections else SimulateRecipe
-    alike = difflib.get_close_matches(str(place[-1]), list(record.model_fields), 1)
+    section: type[Record] | None = recipe
+    for part in place[:-1]:
+        if isinstance(part, str) and section is not None:
+            field = section.model_fields.get(part)
+            section = None if field is None else _record_in(field.annotation)
+    known = [] if section is None else list(section.model_fields)
+    alike = difflib.get_close_matches(str(place[-1]), known, 1)
     return f" (did you mean '{alike[0]}'?)" if alike else ""
+
+
+def _record_in(kind: Any) -> type[Record] | None:
+    """The record that a field holds: itself, one of several, or none."""
+    if isinstance(kind, type) and issubclass(kind, Record):
+        return kind
+    return next((found for found in map(_record_in, get_args(kind)) if found is not None), None)
+
+
+def _section(place: Sequence[int | str]) -> str:
+    names = ".".join(part for part in place if isinstance(part, str))
+    return f"[[{names}]]" if place and isinstance(place[-1], int) else f"[{names}]"
 
 
 def _without_end(place: Sequence[int | str]) -> str:
