@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from core.networks.lattice_corrected import LatticeCorrectedNet
 from core.networks.lattice_movie import LatticeMovieNet
 from core.networks.unet import SmallUNet, UNet
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+ARCHITECTURES: dict[str, type[nn.Module]] = {
     "lattice-corrected": LatticeCorrectedNet,
     "lattice-movie": LatticeMovieNet,
     "unet": UNet,
@@ -21,16 +22,42 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-class UnknownArchitectureError(KeyError):
+class UnknownArchitectureError(ValueError):
     """A model asks for an architecture that this version does not have."""
 
 
 def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
-    """Build a network with fresh weights; raises UnknownArchitectureError."""
+    """Build a network with fresh weights.
+
+    Raises
+    ------
+    UnknownArchitectureError
+        There is none of this name.
+    ValueError, TypeError
+        It has no such argument, or not of this kind.
+    """
     if architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
-        raise UnknownArchitectureError(f"unknown architecture '{architecture}'; this version has: {known}")
-    return ARCHITECTURES[architecture](**config)
+        raise UnknownArchitectureError(f"there is no {architecture!r}; there are: {known}")
+    network = ARCHITECTURES[architecture]
+    known_names = _arguments(network)
+    strange = next((name for name in config if name not in known_names), None)
+    if strange is not None:
+        raise ValueError(f"a {architecture} has no {strange!r}; it has: {', '.join(known_names)}")
+    return network(**config)
+
+
+def _arguments(network: type[nn.Module]) -> tuple[str, ...]:
+    """Names of what builds it, its ancestors' where it hands them on."""
+    names: list[str] = []
+    for kind in network.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        wanted = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
+        names += [one.name for one in wanted if one.kind is not one.VAR_KEYWORD]
+        if all(one.kind is not one.VAR_KEYWORD for one in wanted):
+            break
+    return tuple(names)
 
 
 def load(architecture: str, config: Mapping[str, Any], state: Mapping[str, Tensor]) -> nn.Module:
