@@ -9,9 +9,10 @@ from core.denoising.making import Run
 from core.denoising.methods.registry import Method, find_method
 from core.denoising.opening import as_long_as, electron_movie, scale_of
 from core.denoising.planning import Prepared, prepare
-from core.denoising.source import RequestMovie, Selection, select, wanted_region
+from core.denoising.source import RequestMovie, Selection, select
 from core.denoising.storing import choose_stored
 from core.denoising.telling import Told
+from core.denoising.wanted import wanted_region
 from core.models import ModelStore
 from core.movies import Movie
 from core.movies.writers.provenance import DENOISED, lineage, provenance_in

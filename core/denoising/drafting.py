@@ -15,9 +15,10 @@ from core.denoising.opening import electron_movie, open_asked, scale_of, typed_s
 from core.denoising.pipeline import Job, Work, denoise_block
 from core.denoising.planning import Prepared, prepare, prepare_again
 from core.denoising.quality import of_lines, of_pixels
-from core.denoising.source import RequestMovie, Selection, select, wanted_region
+from core.denoising.source import RequestMovie, Selection, select
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
+from core.denoising.wanted import wanted_region
 from core.models import ModelStore
 from core.movies import Movie
 from core.movies.writers import free_bytes, needed_bytes

@@ -19,10 +19,11 @@ from core.denoising.planning import Prepared, prepare, smaller
 from core.denoising.progress import Progress
 from core.denoising.quality import FrameQuality, of_lines, summary, verdict
 from core.denoising.scaling import pixel_variance
-from core.denoising.source import RequestMovie, wanted_region
+from core.denoising.source import RequestMovie
 from core.denoising.storing import clipping, encode
 from core.denoising.telling import Told
 from core.denoising.tiling import make_grid
+from core.denoising.wanted import wanted_region
 from core.protocol.denoise import DenoiseRequest, Notice, Plan, PlanStretch, Quality
 
 Stored = npt.NDArray[Any]

@@ -17,32 +17,12 @@ from core.denoising.errors import denoise_error
 from core.denoising.nearby import KeptFrames, Nearby
 from core.denoising.scaling import STAND_IN_RANGE, Scaling
 from core.denoising.tuning import whole_counts_of
+from core.denoising.wanted import wanted_frames
 from core.movies import Movie
 from core.noise.line_noise import line_offsets
 from core.noise.references import Correction
-from core.protocol.denoise import FrameRange, IntensityScale, Region
+from core.protocol.denoise import FrameRange, IntensityScale
 from core.protocol.movie import MovieMeta, Segment
-
-
-def wanted_region(region: Region | None, meta: MovieMeta) -> Region:
-    """Return the wanted part of each frame.
-
-    Raises
-    ------
-    DenoiseError
-        It lies outside the frame.
-    """
-    if region is None:
-        return Region(y0=0, y1=meta.height, x0=0, x1=meta.width)
-    if region.y1 > meta.height or region.x1 > meta.width:
-        raise denoise_error(
-            "bad-request",
-            f"The region {region.y0}:{region.y1},{region.x0}:{region.x1} reaches beyond the frame of "
-            f"{meta.height} x {meta.width} px.",
-            meta.path,
-            "Choose a region inside the frame.",
-        )
-    return region
 
 
 @dataclass(frozen=True)
@@ -82,18 +62,11 @@ def select(meta: MovieMeta, frames: FrameRange, summed: int) -> Selection:
     DenoiseError
         The range or the sum asks for more frames than there are.
     """
-    stop = meta.frames if frames.stop is None else frames.stop
-    if frames.start >= meta.frames or stop > meta.frames:
-        raise denoise_error(
-            "bad-request",
-            f"Frames {frames.start} to {stop - 1} were asked for; the movie has frames 0 to {meta.frames - 1}.",
-            meta.path,
-            "Choose frames that exist.",
-        )
+    wanted = wanted_frames(frames, meta)
     starts: list[int] = []
     segments: list[tuple[int, int]] = []
     for segment in meta.segments or (Segment(start=0, stop=meta.frames),):
-        first, last = max(segment.start, frames.start), min(segment.stop, stop)
+        first, last = max(segment.start, wanted.start), min(segment.stop, wanted.stop)
         whole = range(first, last - summed + 1, summed)
         if len(whole):
             segments.append((len(starts), len(starts) + len(whole)))
@@ -105,7 +78,7 @@ def select(meta: MovieMeta, frames: FrameRange, summed: int) -> Selection:
             meta.path,
             "Sum fewer frames, or choose more of them.",
         )
-    return Selection(tuple(starts), summed, tuple(segments), stop - frames.start - len(starts) * summed)
+    return Selection(tuple(starts), summed, tuple(segments), len(wanted) - len(starts) * summed)
 
 
 class RequestMovie:

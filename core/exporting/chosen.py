@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.denoising.context import RunContext
-from core.exporting.errors import export_error
+from core.denoising.wanted import wanted_frames, wanted_region
 from core.movies import Movie, open_movie
 from core.movies.calibration import Scale
 from core.protocol.denoise_parts import FrameRange, Region
@@ -89,26 +89,9 @@ def choose(movie: Movie, frames: FrameRange, every: int, region: Region | None) 
 
     Raises
     ------
-    ExportError
+    DenoiseError
         They do not exist.
     """
     meta = movie.meta
-    stop = meta.frames if frames.stop is None else frames.stop
-    if frames.start >= meta.frames or stop > meta.frames:
-        raise export_error(
-            "bad-request",
-            f"Frames {frames.start} to {stop - 1} were asked for; the movie has frames 0 to {meta.frames - 1}.",
-            meta.path,
-            "Choose frames that exist; they count from 0.",
-        )
-    whole = Region(y0=0, y1=meta.height, x0=0, x1=meta.width)
-    part = region or whole
-    if part.y1 > meta.height or part.x1 > meta.width:
-        raise export_error(
-            "bad-request",
-            f"The region {part.y0}:{part.y1},{part.x0}:{part.x1} reaches beyond the frame of "
-            f"{meta.height} x {meta.width} px.",
-            meta.path,
-            "Choose a region inside the frame.",
-        )
-    return Chosen(movie, meta, range(frames.start, stop, every), part)
+    wanted = wanted_frames(frames, meta)
+    return Chosen(movie, meta, wanted[::every], wanted_region(region, meta))

@@ -65,7 +65,7 @@ def export_movie(request: ExportRequest, context: RunContext) -> ExportResult:
     ------
     Cancelled
         Nothing is left of the export.
-    ExportError, MovieError
+    ExportError, DenoiseError, MovieError
         Each with `info`: what happened, to which file, what to do next.
     """
     began = time.monotonic()
@@ -105,7 +105,7 @@ def check_output(request: ExportRequest) -> Kind:
 
     Raises
     ------
-    ExportError, MovieError
+    ExportError, DenoiseError, MovieError
         With what to do instead.
     """
     output = Path(request.output)

@@ -11,8 +11,8 @@ import numpy as np
 import core
 from core.denoising.context import RunContext
 from core.denoising.telling import Told
+from core.denoising.wanted import wanted_frames
 from core.jobs.detector_files import DetectorFiles, DetectorRecord, write_image, write_table
-from core.jobs.errors import job_error
 from core.motion.drift import Drift, estimate_drift
 from core.movies import Movie, open_movie
 from core.noise.camera import Fill, defects_of_references, small_picture, standing_out
@@ -49,7 +49,7 @@ def run(request: DetectorRequest, context: RunContext) -> DetectorResult:
     ------
     Cancelled
         Nothing is written then.
-    JobError, NoiseError, MovieError
+    JobError, DenoiseError, NoiseError, MovieError
         Bad frames or folders, reference images that don't fit, a movie that can't be read.
     """
     told = Told(context)
@@ -78,14 +78,7 @@ def run(request: DetectorRequest, context: RunContext) -> DetectorResult:
 
 
 def _sample(request: DetectorRequest, meta: MovieMeta) -> Sample:
-    stop = meta.frames if request.frames.stop is None else request.frames.stop
-    if request.frames.start >= meta.frames or stop > meta.frames:
-        raise job_error(
-            "bad-request",
-            f"Frames {request.frames.start} to {stop - 1} were asked for; the movie has frames 0 to {meta.frames - 1}.",
-            meta.path,
-            "Choose frames that exist.",
-        )
+    wanted_frames(request.frames, meta)
     return choose_frames(meta, request.frames, request.frames_used)
 
 

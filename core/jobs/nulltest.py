@@ -12,8 +12,9 @@ from core.denoising.denoiser import Frames
 from core.denoising.methods.registry import find_method
 from core.denoising.planning import Prepared, prepare
 from core.denoising.scaling import choose_scale
-from core.denoising.source import RequestMovie, sample_frames, select, wanted_region
+from core.denoising.source import RequestMovie, sample_frames, select
 from core.denoising.telling import Told
+from core.denoising.wanted import wanted_region
 from core.jobs.errors import job_error
 from core.models import ModelStore
 from core.movies import Movie, open_movie
@@ -134,7 +135,7 @@ def _frames(request: NullTestRequest, source: RequestMovie, prepared: Prepared) 
 def _region(request: NullTestRequest, whole: Frames, meta: MovieMeta) -> Region:
     """The region that was asked for, or the square with the most structure."""
     if request.region is not None:
-        return wanted_region(request.region, meta) or request.region
+        return wanted_region(request.region, meta)
     height, width = whole.shape[1:]
     side = min(_SIDE, height, width)
     mean = ndimage.gaussian_filter(whole.mean(axis=0, dtype=np.float64), 1.5)

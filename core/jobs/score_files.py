@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from core.denoising.scaling import Scaling
 from core.denoising.source import RequestMovie, Selection, select
 from core.denoising.storing import decode
+from core.denoising.wanted import wanted_frames, wanted_region
 from core.jobs.errors import job_error
 from core.movies import Movie
 from core.movies.writers.provenance import provenance_in
@@ -111,29 +112,11 @@ def check_frames(request: ScoreRequest, result: Movie) -> tuple[range, Region]:
 
     Raises
     ------
-    JobError
+    DenoiseError
         They lie outside.
     """
     meta = result.meta
-    stop = meta.frames if request.frames.stop is None else request.frames.stop
-    if request.frames.start >= meta.frames or stop > meta.frames:
-        raise job_error(
-            "bad-request",
-            f"Frames {request.frames.start} to {stop - 1} were asked for; the result has frames 0 to "
-            f"{meta.frames - 1}.",
-            meta.path,
-            "Choose frames that exist.",
-        )
-    region = request.region or Region(y0=0, y1=meta.height, x0=0, x1=meta.width)
-    if region.y1 > meta.height or region.x1 > meta.width:
-        raise job_error(
-            "bad-request",
-            f"The region {region.y0}:{region.y1},{region.x0}:{region.x1} reaches beyond the frame of "
-            f"{meta.height} x {meta.width} px.",
-            meta.path,
-            "Choose a region inside the frame.",
-        )
-    return range(request.frames.start, stop), region
+    return wanted_frames(request.frames, meta, "result"), wanted_region(request.region, meta)
 
 
 def middle(region: Region) -> Region:

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from core.denoising.context import Cancelled
+from core.denoising.errors import DenoiseError
 from core.jobs.detector import run
 from core.jobs.errors import JobError
 from core.movies import open_movie
@@ -81,7 +82,7 @@ def test_a_missing_folder_and_frames_that_do_not_exist_are_refused_at_once(broke
     source, _ = broken
     with pytest.raises(JobError, match="folder"):
         run(DetectorRequest(source=str(source), output=str(tmp_path / "none")), Listener())
-    with pytest.raises(JobError, match="0 to 39"):
+    with pytest.raises(DenoiseError, match="0 to 39"):
         run(DetectorRequest(source=str(source), frames=FrameRange(start=30, stop=50)), Listener())
 
 

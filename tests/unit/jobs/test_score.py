@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from core.denoising.context import Cancelled, QuietContext
+from core.denoising.errors import DenoiseError
 from core.jobs.errors import JobError
 from core.jobs.score import run
 from core.protocol.denoise_parts import FrameRange, Region
@@ -162,9 +163,9 @@ def test_frames_and_region_choose_a_part(one: Scene, raw: str, tmp_path: Path) -
     path = write(tmp_path / "truth.tif", one.clean)
     part = score(raw, path, frames=FrameRange(start=2, stop=14), region=Region(y0=0, y1=64, x0=16, x1=96))
     assert part.frames_used == 12
-    with pytest.raises(JobError, match="frames 0 to 15"):
+    with pytest.raises(DenoiseError, match="frames 0 to 15"):
         score(raw, path, frames=FrameRange(start=20))
-    with pytest.raises(JobError, match="beyond the frame"):
+    with pytest.raises(DenoiseError, match="beyond the frame"):
         score(raw, path, region=Region(y0=0, y1=64, x0=16, x1=97))
 
 
