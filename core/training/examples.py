@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.protocol.recipes import ImagesRecipe, ScenesRecipe, ScheduleRecipe
+from core.training.errors import TrainingError
 from core.training.image_folder import Images
 from core.training.library_store import Library
 from core.training.scene_store import SceneFile, Scenes
@@ -125,8 +126,18 @@ def _scene(scenes: Scenes, recipe: ScenesRecipe, side: int, rng: np.random.Gener
 
 
 def binnings_of(scene: SceneFile, recipe: ScenesRecipe, length: int, side: int) -> list[int]:
-    """Return the binnings that suit a scene whose images have sides of `length`, for patches of `side` px."""
+    """Return the binnings that suit a scene whose images have sides of `length`, for patches of `side` px.
+
+    Raises
+    ------
+    TrainingError
+        The images are too small for every one.
+    """
     possible = [one for one in recipe.binnings if side * one <= length]
+    if not possible:
+        least = min(recipe.binnings)
+        what = f"Images of {length} px have no room for patches of {side} px, binned by {least}."
+        raise TrainingError(what, scene.path, "Lower 'schedule.patch', or give 'scenes.binnings' a smaller one.")
     low, high = recipe.binned_nm
     good = [one for one in possible if low <= one * scene.pixel_nm <= high]
     return good if good and scene.modality in _ATOMIC else possible

@@ -92,13 +92,20 @@ def scenes_of(folder: Path, modalities: Sequence[str] = ()) -> Scenes:
     TrainingError
         There is nothing to train on, or nothing to validate with.
     """
-    found = (_files(folder / split) for split in ("train", "validation"))
-    scenes = Scenes(*(tuple(one for one in some if not modalities or one.modality in modalities) for some in found))
-    if not scenes.train or not scenes.validation:
-        what = f"{len(scenes.train)} scenes to train on and {len(scenes.validation)} to validate with are too few."
+    if not folder.is_dir():
+        advice = "Mend 'scenes.folder' in the recipe: it is named as seen from the training's own folder (-o)."
+        raise TrainingError("There is no such folder of scenes.", folder, advice)
+    every = [_files(folder / split) for split in ("train", "validation")]
+    train, validation = (tuple(one for one in some if not modalities or one.modality in modalities) for some in every)
+    if every[0] and not train:
+        known = ", ".join(sorted({one.modality for one in every[0]}))
+        what = f"None of the {len(every[0])} scenes to train on is {' or '.join(modalities)}; they are {known}."
+        raise TrainingError(what, folder, "Mend 'scenes.modalities', or choose other scenes.")
+    if not train or not validation:
+        what = f"{len(train)} scenes to train on and {len(validation)} to validate with are too few."
         advice = "Raise 'scenes.structures', or the shares in the [split] of the recipe that simulates them."
         raise TrainingError(what, folder, advice)
-    return scenes
+    return Scenes(train, validation)
 
 
 def _files(folder: Path) -> tuple[SceneFile, ...]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from core.models import InstalledModel, ModelStore
 from core.networks.lattice_corrected import LatticeCorrectedNet
-from core.networks.registry import UnknownArchitectureError, build, load
+from core.networks.registry import build, load
 from core.protocol.recipes import TrainRecipe
 from core.simulation.recipe_files import load_simulation
 from core.training.checkpoint import TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint
@@ -187,8 +187,8 @@ def _fresh_state(recipe: TrainRecipe, device: str, store: ModelStore) -> TrainSt
     torch.manual_seed(recipe.seed)
     try:
         network = build(recipe.network.architecture, recipe.network.config).to(device)
-    except (UnknownArchitectureError, TypeError, ValueError) as error:
-        what = f"The recipe's network can't be built ({error})."
+    except (TypeError, ValueError) as error:
+        what = f"The recipe's network can't be built: {error}."
         raise TrainingError(what, None, "Mend 'network.architecture' or 'network.config'.") from error
     if recipe.network.start is not None:
         _begin_with(network, store.get(recipe.network.start))
