@@ -61,12 +61,15 @@ def _text(recipe: str) -> tuple[str, str]:
         built_in = _folder().joinpath(f"{recipe}.toml")
         return f"{recipe}.toml", built_in.read_text(encoding="utf-8")
     try:
-        return recipe, path.read_text(encoding="utf-8")
+        # The editor of Windows puts a mark before the text.
+        return recipe, path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         names = ", ".join(builtin_names())
         advice = f"Give a TOML file, or one of the recipes that come with the program: {names}."
         raise _bad("There is no such recipe.", recipe, advice) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise _bad("The recipe's letters can't be read.", recipe, "Save it as UTF-8 in your editor.") from error
+    except OSError as error:
         raise _bad(f"The recipe can't be read ({error}).", recipe, "Give a TOML file.") from error
 
 

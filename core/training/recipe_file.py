@@ -36,14 +36,18 @@ def load_recipe(path: Path) -> TrainRecipe:
     if not path.exists() and path.name == str(path) and path.name in builtin_names():
         path = _folder() / f"{path.name}.toml"
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # The editor of Windows puts a mark before the text.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         names = ", ".join(builtin_names())
         raise RecipeError(
             f"{path}: the recipe cannot be read ({error.strerror}). Give a TOML file, or one of: {names}."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not a valid TOML file: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: its letters can't be read. Save it as UTF-8 in your editor.") from error
+    except tomllib.TOMLDecodeError as error:
+        hint = " In TOML, paths are written with /, on Windows too." if "\\" in str(error) else ""
+        raise RecipeError(f"{path}: not a valid TOML file: {error}.{hint}") from error
     try:
         return _placed(TrainRecipe.model_validate(data), path.absolute().parent)
     except ValidationError as error:

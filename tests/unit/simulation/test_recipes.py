@@ -212,3 +212,13 @@ def test_what_is_wrong_is_told_once_and_in_plain_words(tmp_path: Path, scene: st
     assert ";" not in said
     assert "Value error" not in said
     assert "tuple" not in said.lower()
+
+
+def test_a_recipe_as_the_editor_of_windows_saves_it_is_read(tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[3] / "resources" / "recipes" / "simulate" / "hrtem-small.toml").read_bytes()
+    path = tmp_path / "r.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + shipped.replace(b"\n", b"\r\n"))
+    assert load_simulation(str(path)).structures > 0
+    path.write_bytes(shipped.decode().encode("utf-16"))
+    with pytest.raises(SimulationError, match="Save it as UTF-8"):
+        load_simulation(str(path))

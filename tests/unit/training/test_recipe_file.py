@@ -102,3 +102,65 @@ def test_recipe_that_the_manual_shows_can_be_used(tmp_path: Path) -> None:
     assert recipe.scenes is not None
     assert load_simulation(recipe.scenes.recipe or "").structures > 0
     build(recipe.network.architecture, recipe.network.config)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("seed = 3", "seed = -1", "'seed' is -1, but must be 0 or more"),
+        ("seed = 3", f"seed = {2**64}", "'seed' is .*, but must be below"),
+        ("pixel_angstrom = [0.2, 0.3]", "pixel_angstrom = [0.3, 0.2]", "'library.pixel_angstrom': must rise"),
+        ("dose_tem = [2.0, 100.0]", "dose_tem = [100.0, 2.0]", "'schedule.dose_tem': must rise"),
+        ("dose_stem = [2.0, 50.0]", "dose_stem = [0.0, 50.0]", "'schedule.dose_stem': must rise"),
+        ("rate = 1e-3", "rate = inf", "'schedule.rate' is inf, but must be a finite number"),
+        ("rate = 1e-3", "rate = 1e-3\nclip = inf", "'schedule.clip' is inf, but must be a finite number"),
+        ("batch = 2", "batch = 10_000_000", "'schedule.batch' is 10000000, but must be 4096 or less"),
+        ("patch = 48", "patch = 1_000_000", "'schedule.patch' is 1000000, but must be 4096 or less"),
+        ("patch = 48", "patch = 96", "schedule.patch is 96, more than library.size, which is 80"),
+        ('modality = ["HRTEM"]', 'modality = "HRTEM"', r"'card.modality' is 'HRTEM', but a range or list is needed"),
+        ('name = "tiny"', 'name = "library"', "'name': must be another than 'library'"),
+    ],
+)
+def test_numbers_with_which_a_training_would_fail_are_refused_before_it(
+    tmp_path: Path, recipe_text: str, was: str, now: str, words: str
+) -> None:
+    assert was in recipe_text
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(_written(tmp_path, recipe_text.replace(was, now)))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("binnings = []", "'scenes.binnings' is empty"),
+        ("binnings = [0]", r"'scenes.binnings.0' is 0, but must be above 0"),
+        ("binned_nm = [0.07, 0.01]", "'scenes.binned_nm': must rise"),
+        ("dose = [10.0, 0.5]", "'scenes.dose': must rise"),
+        ("dose = [0.5, inf]", "'scenes.dose': must rise"),
+    ],
+)
+def test_scenes_of_which_no_patch_could_be_drawn_are_refused(
+    tmp_path: Path, recipe_text: str, line: str, words: str
+) -> None:
+    text = recipe_text.replace("[network]", f'[scenes]\nrecipe = "hrtem-small"\n{line}\n[network]')
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(_written(tmp_path, text))
+
+
+def test_a_recipe_as_the_editor_of_windows_saves_it_is_read(tmp_path: Path, recipe_text: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + recipe_text.replace("\n", "\r\n").encode())
+    assert load_recipe(path).name == "tiny"
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "latin-1"])
+def test_a_recipe_in_another_coding_says_how_to_save_it(tmp_path: Path, recipe_text: str, coding: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(recipe_text.replace("Tiny", "K\u00f6rner").encode(coding))
+    with pytest.raises(RecipeError, match="Save it as UTF-8"):
+        load_recipe(path)
+
+
+def test_a_path_of_windows_says_how_it_is_written(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match="paths are written with /"):
+        load_recipe(_written(tmp_path, recipe_text.replace('"Tiny"', '"C:\\data"')))
