@@ -6,20 +6,14 @@ import sys
 
 from pydantic import ValidationError
 
-from core.protocol.base import ErrorInfo, is_disk_full
+from core.protocol.base import ErrorInfo, InfoError, is_disk_full
 
 
-class JobError(Exception):
+class JobError(InfoError):
     """A job can't be done; `info` says what happened, to which file, and what to do next."""
 
-    def __init__(self, info: ErrorInfo) -> None:
-        super().__init__(info.sentence())
-        self.info = info
 
-
-def job_error(code: str, what: str, path: str | None = None, advice: str = "") -> JobError:
-    """Return the error made of these words."""
-    return JobError(ErrorInfo(code=code, what=what, path=path, advice=advice))
+job_error = JobError.of
 
 
 def error_info(error: BaseException) -> ErrorInfo:

@@ -8,7 +8,6 @@ from core.denoising.context import RunContext
 from core.models import InstalledModel, ModelError, ModelStore
 from core.models.installed import CARD_NAME, read_model
 from core.models.installing import export, install, remove
-from core.protocol.base import ErrorInfo
 from core.protocol.models import (
     ExportModelRequest,
     ExportModelResult,
@@ -67,4 +66,4 @@ def _refuse_filter(name: str, why: str) -> None:
 
     if name in CLASSICAL:
         what, advice = f"{name} is a filter: {why}.", "Name a model: quietbeam models list."
-        raise ModelError(ErrorInfo(code="bad-request", what=what, advice=advice))
+        raise ModelError.of("bad-request", what, None, advice)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 
-from core.protocol.base import ErrorInfo
+from core.protocol.base import InfoError
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 
-class ProjectError(Exception):
+class ProjectError(InfoError):
     """A project can't be opened or written; `info` says what happened, to which file, and what to do next.
 
     Codes: ``damaged``, ``newer``, ``not-a-project``, ``no-permission``, ``disk-full``, ``unreadable``, ``not-found``.
     """
 
-    def __init__(self, info: ErrorInfo) -> None:
-        super().__init__(info.sentence())
-        self.info = info
 
-
-def project_error(code: str, what: str, path: str | None = None, advice: str = "") -> ProjectError:
-    """Return the error made of these words."""
-    return ProjectError(ErrorInfo(code=code, what=what, path=path, advice=advice))
+project_error = ProjectError.of
 
 
 def from_sqlite(error: sqlite3.Error, path: str) -> ProjectError:

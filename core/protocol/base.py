@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,6 +49,19 @@ class ErrorInfo(Record):
         if self.advice:
             parts.append(self.advice)
         return " ".join(parts)
+
+
+class InfoError(Exception):
+    """The base of a room's errors: each carries `info`, for programs and for the user."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.sentence())
+        self.info = info
+
+    @classmethod
+    def of(cls, code: str, what: str, path: str | None = None, advice: str = "") -> Self:
+        """Return the error made of these words; what each of them is: `ErrorInfo`."""
+        return cls(ErrorInfo(code=code, what=what, path=path, advice=advice))
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -18,7 +18,6 @@ from scipy import ndimage
 
 from core.denoising.context import RunContext
 from core.measures.fidelity import clean_range, psnr, psnr_over_range, ssim, ssim_over_range
-from core.protocol.base import ErrorInfo
 from core.scoring.errors import ScoringError
 from core.scoring.trial import Contender, Judge, Judged, Trial
 
@@ -88,9 +87,7 @@ def image_paths(named: tuple[str, ...]) -> list[Path]:
         elif path.is_file():
             paths.append(path)
         else:
-            raise ScoringError(
-                ErrorInfo(code="not-found", what="There is no such file.", path=name, advice="Check the name.")
-            )
+            raise ScoringError.of("not-found", "There is no such file.", name, "Check the name.")
     return paths
 
 
@@ -131,4 +128,4 @@ def _fingerprint(image: Image) -> str:
 
 def _refused(path: Path, why: str) -> ScoringError:
     what = f"This can't be used as a clean image: {why}."
-    return ScoringError(ErrorInfo(code="bad-request", what=what, path=str(path), advice="Choose another image."))
+    return ScoringError.of("bad-request", what, str(path), "Choose another image.")

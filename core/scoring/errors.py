@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from core.protocol.base import ErrorInfo
+from core.protocol.base import InfoError
 
 
-class ScoringError(Exception):
+class ScoringError(InfoError):
     """A set can't be made or kept; `info` says what happened, to which file, and what to do next."""
-
-    def __init__(self, info: ErrorInfo) -> None:
-        super().__init__(info.sentence())
-        self.info = info

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.protocol.base import ErrorInfo, is_disk_full
+from core.protocol.base import is_disk_full
 from core.protocol.bench import BenchRow, BenchSet
 from core.scoring.errors import ScoringError
 
@@ -90,13 +90,11 @@ def _cut(path: Path, size: int) -> None:
 
 def _not_written(path: Path, error: OSError) -> ScoringError:
     if is_disk_full(error):
-        info = ErrorInfo(code="disk-full", what="The disk is full.", path=str(path), advice="Free some space, repeat.")
-    else:
-        what = f"The rows can't be written ({error.strerror or error})."
-        info = ErrorInfo(code="no-permission", what=what, path=str(path), advice="Name another file with --rows.")
-    return ScoringError(info)
+        return ScoringError.of("disk-full", "The disk is full.", str(path), "Free some space, repeat.")
+    what = f"The rows can't be written ({error.strerror or error})."
+    return ScoringError.of("no-permission", what, str(path), "Name another file with --rows.")
 
 
 def _refused(path: Path, why: str) -> ScoringError:
     what = f"This file of rows can't be used: {why}."
-    return ScoringError(ErrorInfo(code="bad-request", what=what, path=str(path), advice="Name another file."))
+    return ScoringError.of("bad-request", what, str(path), "Name another file.")

@@ -10,7 +10,6 @@ import torch
 from core.models import ModelError, Weights
 from core.models.errors import ASK_AGAIN
 from core.networks import registry
-from core.protocol.base import ErrorInfo
 from core.protocol.model_card import ModelCard
 
 # Arguments of a network are a few small numbers; what is more would only keep the computer busy.
@@ -68,4 +67,4 @@ def _values(value: Any, depth: int = 0) -> int:
 
 def _unfit(card: ModelCard, why: str, advice: str = ASK_AGAIN) -> ModelError:
     what = f"The weights of {card.name} {card.version} don't fit its card: {why}."
-    return ModelError(ErrorInfo(code="bad-model", what=what, advice=advice))
+    return ModelError.of("bad-model", what, None, advice)
