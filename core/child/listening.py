@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
+import signal
 import sys
 import threading
 import time
@@ -25,9 +27,12 @@ _Failed = type[JobFailed] | type[ReaderFailed]
 
 
 def begin() -> Channel:
-    """Take stdout for events, and send the log to stderr."""
+    """Take stdout for events, and send the log to stderr, what a crash leaves behind included."""
     channel = Channel(take_stdout())
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    faulthandler.enable(sys.stderr)
+    # Ctrl+C in the terminal of the window is for the window, which tells us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return channel
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import signal
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -36,9 +33,6 @@ _FAREWELL_S = 1.0
 def main() -> int:
     """Run until stdin closes or `Quit` comes; returns the exit code."""
     channel = begin()
-    faulthandler.enable(sys.stderr)
-    # Ctrl+C in the terminal of the window is for the window, which tells us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
     workshop: Workshop | None = None
     start_heart(channel, lambda: workshop.busy if workshop is not None else ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,6 +192,16 @@ def test_reader_that_nobody_listens_to_leaves(start: Any) -> None:
     reader = start(program)
     reader.stdout.close()
     assert reader.process.wait(20) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console only")
+def test_ctrl_c_is_for_the_window(start: Any, tmp_path: Path) -> None:
+    path = str(write_mrc(tmp_path / "a.mrc", ramp((3, 4, 5))))
+    reader = start()
+    reader.process.send_signal(signal.SIGINT)
+    reader.ask(type="describe", id=1, path=path)
+    assert reader.hear().type == "described"
+    assert reader.end() == 0
 
 
 def test_quit_ends_it_at_once(start: Any) -> None:
