@@ -131,6 +131,16 @@ def close_windows(no_leaks: None, qtbot: QtBot) -> Iterator[list[MainWindow]]:
     windows.clear()
 
 
+def _shown(window: MainWindow, parts: Parts, qtbot: QtBot) -> Desk:
+    window.resize(1280, 800)
+    with qtbot.waitExposed(window, timeout=30_000):
+        window.show()
+    parts.start()
+    window.workspace.restore()
+    qtbot.waitUntil(lambda: window.panel.models.current_name() != "")
+    return Desk(window, parts, qtbot)
+
+
 @pytest.fixture
 def open_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> Callable[[], Desk]:
     """Opens windows on stand-ins; all of one test share a project and settings."""
@@ -138,13 +148,7 @@ def open_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
     def open_one() -> Desk:
         window, parts = stories.make_window(tmp_path)
         close_windows.append(window)
-        window.resize(1280, 800)
-        with qtbot.waitExposed(window, timeout=30_000):
-            window.show()
-        parts.start()
-        window.workspace.restore()
-        qtbot.waitUntil(lambda: window.panel.models.current_name() != "")
-        return Desk(window, parts, qtbot)
+        return _shown(window, parts, qtbot)
 
     return open_one
 
@@ -173,12 +177,6 @@ def fake_desk(close_windows: list[MainWindow], qtbot: QtBot, tmp_path: Path) -> 
         window = MainWindow(parts.settings)
         window.move_in(parts)
         close_windows.append(window)
-        window.resize(1280, 800)
-        with qtbot.waitExposed(window, timeout=30_000):
-            window.show()
-        parts.start()
-        window.workspace.restore()
-        qtbot.waitUntil(lambda: window.panel.models.current_name() != "")
-        return Desk(window, parts, qtbot)
+        return _shown(window, parts, qtbot)
 
     return open_one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +48,12 @@ class Heard:
 
 
 @pytest.fixture
-def make(qtbot: QtBot) -> Iterator[Make]:
-    """Makes clients, and checks that none leaves a process behind."""
-    clients: list[EngineClient] = []
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
-
+def make(clients: list[Any]) -> Make:
     def build(command: list[str], **options: Any) -> EngineClient:
         clients.append(EngineClient(command, **options))
         return clients[-1]
 
-    yield build
-    for client in clients:
-        client.shutdown()
-    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
-    assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
+    return build
 
 
 @pytest.fixture
