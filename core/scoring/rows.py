@@ -12,6 +12,8 @@ from core.protocol.bench import BenchRow, BenchSet
 from core.scoring.errors import ScoringError
 
 _MOST_BYTES = 1 << 30
+# How every row begins: a line that was cut off is told by it from a file of something else.
+_BEGINNING = b'{"version":"'
 
 
 @dataclass
@@ -49,7 +51,11 @@ class KeptRows:
                 raise _refused(path, f"line {number} is no row of this bench") from error
             kept._rows[_identity(row)] = row
         if rest:
-            _cut(path, len(whole) + 1 if whole else 0)
+            if not _BEGINNING.startswith(rest[: len(_BEGINNING)]):
+                raise _refused(path, "its end is no row of this bench")
+            _cut(path, len(data) - len(rest))
+        if not path.exists():
+            _try(path)
         return kept
 
     def find(
@@ -78,6 +84,15 @@ class KeptRows:
 
 def _identity(row: BenchRow) -> tuple[str, ...]:
     return (row.version, row.set, row.key, row.method, row.method_version, row.weights_sha256)
+
+
+def _try(path: Path) -> None:
+    """Find out whether a file can be made here, before anything is measured."""
+    try:
+        path.touch(exist_ok=False)
+        path.unlink()
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def _cut(path: Path, size: int) -> None:

@@ -57,7 +57,7 @@ def test_last_row_that_was_cut_off_is_dropped_and_the_next_one_kept_whole(tmp_pa
     assert found(KeptRows.open(path), "two") == row("two")
 
 
-@pytest.mark.parametrize("data", [b"hello\n", b'{"a": 1}\n', b"\xff\xfe\n"])
+@pytest.mark.parametrize("data", [b"hello\n", b"hello", b'{"a": 1}\n', b'{"a": 1}', b"\xff\xfe\n", b"MM\x00*"])
 def test_file_of_something_else_is_refused_and_not_touched(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "thesis.txt"
     path.write_bytes(data)
@@ -66,11 +66,24 @@ def test_file_of_something_else_is_refused_and_not_touched(tmp_path: Path, data:
     assert path.read_bytes() == data
 
 
-def test_rows_that_can_not_be_written_are_told(tmp_path: Path) -> None:
-    kept = KeptRows.open(tmp_path / "none" / "rows.jsonl")
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_first_row_that_was_cut_off_is_dropped(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(row("one").model_dump_json().encode()[:cut])
+    KeptRows.open(path).add(row("one"))
+    assert found(KeptRows.open(path), "one") == row("one")
+
+
+def test_rows_that_can_not_be_written_are_told_before_hours_of_measuring(tmp_path: Path) -> None:
     with pytest.raises(ScoringError) as raised:
-        kept.add(row("one"))
+        KeptRows.open(tmp_path / "none" / "rows.jsonl")
     assert raised.value.info.code == "no-permission"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_held_no_row_yet_is_not_left_behind_by_looking(tmp_path: Path) -> None:
+    KeptRows.open(tmp_path / "rows.jsonl")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_means_are_over_trials_that_every_method_went_through() -> None:
