@@ -49,7 +49,7 @@ def run_bench(options: BenchOptions) -> None:
 def _request(options: BenchOptions) -> ModelBenchRequest:
     more: dict[str, object] = {}
     if options.seeds is not None:
-        chosen = parse_frames(options.seeds)
+        chosen = parse_frames(options.seeds, "--seeds", "item")
         more["seeds"] = (chosen.start, 40 if chosen.stop is None else chosen.stop)
     if options.doses:
         more["doses"] = options.doses

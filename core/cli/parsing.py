@@ -12,20 +12,23 @@ _RANGE = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*")
 _BOUNDS = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
 
 
-def parse_frames(text: str) -> FrameRange:
-    """``A:B``, ``A:``, ``:B`` or one frame ``A``, counted from 0, B exclusive; raises JobError (``bad-request``)."""
+def parse_frames(text: str, option: str = "--frames", what_of: str = "frame") -> FrameRange:
+    """``A:B``, ``A:``, ``:B`` or one frame ``A``, counted from 0, B exclusive; raises JobError (``bad-request``).
+
+    Of something else than frames, `option` and `what_of` say what.
+    """
     if text.strip().isdigit():
         frame = int(text)
         return FrameRange(start=frame, stop=frame + 1)
     found = _RANGE.fullmatch(text)
     if found is None:
-        what = f"{text!r} is no range of frames."
-        raise job_error("bad-request", what, None, "Write --frames A:B, such as 0:50; frames count from 0.")
+        what = f"{text!r} is no range of {what_of}s."
+        raise job_error("bad-request", what, None, f"Write {option} A:B, such as 0:50; {what_of}s count from 0.")
     start = int(found[1]) if found[1] else 0
     stop = int(found[2]) if found[2] else None
     if stop is not None and stop <= start:
-        what = f"The range {text} holds no frame."
-        raise job_error("bad-request", what, None, "Its end must lie beyond its start: --frames A:B is A to B - 1.")
+        what = f"The range {text} holds no {what_of}."
+        raise job_error("bad-request", what, None, f"Its end must lie beyond its start: {option} A:B is A to B - 1.")
     return FrameRange(start=start, stop=stop)
 
 

@@ -6,7 +6,8 @@ import sys
 
 from pydantic import ValidationError
 
-from core.protocol.base import ErrorInfo, InfoError, is_disk_full
+from core.protocol.base import ErrorInfo, InfoError, Record, is_disk_full
+from core.protocol.recipe_words import told
 
 
 class JobError(InfoError):
@@ -22,9 +23,7 @@ def error_info(error: BaseException) -> ErrorInfo:
     if isinstance(info, ErrorInfo):
         return info
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        name = " ".join(str(part) for part in first["loc"]).replace("_", " ") or "the request"
-        return ErrorInfo(code="bad-request", what=f"This can't be asked for: {name}: {first['msg']}.")
+        return ErrorInfo(code="bad-request", what=f"This can't be asked for: {told(error, Record)}.")
     if is_out_of_memory(error):
         what = "There is not enough memory."
         advice = "Close other programs, choose a smaller region or the CPU; finished frames are kept."

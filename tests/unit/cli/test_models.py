@@ -109,6 +109,9 @@ def test_bench_prints_a_table_and_goes_on_from_its_rows(quietbeam: Quietbeam, tm
         (("gaussian", "--set", "clean", "--clean", "none.tif"), "no such file"),
         (("gaussian", "--dose", "0"), "dose"),
         (("gaussian", "--seeds", "70:80"), "nothing to score"),
+        (("gaussian", "--seeds", "5:2"), "--seeds A:B"),
+        (("gaussian", "--set", "foo"), "'sets.0' is 'foo', but can only be 'clean', 'images'"),
+        (("gaussian", "--set", "atoms", "--dose", "-1"), "'doses.0' is -1.0, but must be above 0"),
     ],
 )
 def test_bench_of_what_is_not_there_is_exit_code_2(
