@@ -48,7 +48,7 @@ def _making(card: ModelCard) -> list[tuple[str, str]]:
     made = _tr("{0} on {1}, {2} steps, recipe {3}").format(
         duration_text(training.duration_s), training.device, training.steps, training.recipe
     )
-    return [
+    rows = [
         (_tr("Trained on"), training.data),
         (_tr("Trained for"), made),
         (_tr("Version"), f"{card.name} {card.version}, {card.created}"),
@@ -56,6 +56,7 @@ def _making(card: ModelCard) -> list[tuple[str, str]]:
         (_tr("Licence"), card.licence),
         (_tr("Checksum"), card.weights_sha256[:16] + "…"),
     ]
+    return [(name, said) for name, said in rows if said]
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

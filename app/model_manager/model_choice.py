@@ -160,9 +160,9 @@ class ModelChoice(QWidget):
         if card is None:
             return
         self.summary.setText(self._summary(card))
-        self.combo.setToolTip(
-            self.tr("{0} {1}, {2}, licence {3}").format(card.name, card.version, card.author, card.licence)
-        )
+        licence = self.tr("licence {0}").format(card.licence) if card.licence else ""
+        origin = (f"{card.name} {card.version}", card.author, licence)
+        self.combo.setToolTip(", ".join(one for one in origin if one))
 
     def _show_fit(self) -> None:
         """Say quietly what the model was not made for; it may be used all the same."""

@@ -66,7 +66,8 @@ def _print_card(card: ModelCard, mark: str, folder: str) -> None:
         out.print(printable(f"  Watched while it was trained, no test, PSNR in dB on held-out images: {_listed(held)}"))
     for caveat in card.caveats:
         out.print(printable(f"  Beware: {caveat}"), style="yellow")
-    out.print(printable(f"  {card.licence}, {card.author}, {card.created}; {folder}"))
+    origin = ", ".join(one for one in (card.licence, card.author, card.created) if one)
+    out.print(printable(f"  {origin}; {folder}"))
 
 
 def _listed(scores: Mapping[str, float]) -> str:

@@ -48,6 +48,8 @@ class ModelCard(Record):
         them; empty: it is no such model.
     scores : dict
         Measure by name; each is a measured number. Names say the unit, but for those of `HELD_OUT`.
+    licence, author : str
+        Empty: not said.
     weights_sha256 : str
         Of ``weights.safetensors``.
     """

@@ -194,6 +194,8 @@ class CardRecipe(Record):
     dose_range_e_px: tuple[float, float]
     frames: int = 1
     series: str = ""
+    author: str = ""
+    licence: str = ""
     caveats: tuple[str, ...] = ()
 
     @field_validator("*")

@@ -52,6 +52,11 @@ def test_models_are_listed_with_what_they_are_for_and_damaged_ones_are_told(
     assert listed["problems"][0]["path"].endswith("bad")
 
 
+def test_author_and_licence_that_a_card_does_not_say_are_left_out(quietbeam: Quietbeam, own_models: Path) -> None:
+    make_model(own_models / "good", name="good", author="", licence="")
+    assert "  2026-01-01; " in quietbeam("models", "list").out
+
+
 def test_no_models_is_said(quietbeam: Quietbeam, own_models: Path) -> None:
     assert "No model is installed" in quietbeam("models", "list").out
 

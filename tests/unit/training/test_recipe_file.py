@@ -61,6 +61,8 @@ def test_a_missing_file_and_broken_toml_are_told_apart(tmp_path: Path) -> None:
 def test_shipped_recipes_load_and_their_networks_exist(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.name == path.stem
+    assert recipe.card.author
+    assert recipe.card.licence
     # On no device at all: the largest has 70 million weights.
     with torch.device("meta"):
         build(recipe.network.architecture, recipe.network.config)
