@@ -54,6 +54,8 @@ class ModelJobs(QObject):
         self._request: ModelRequest | None = None
         self._number: int | None = None
         self.cards: tuple[ModelCard, ...] = ()
+        # Before the engine has answered, no models are no sign of anything.
+        self.known = False
         self.default: str | None = None
         self._own: frozenset[tuple[str, str]] = frozenset()
         engine.event_received.connect(self._on_event)
@@ -94,6 +96,7 @@ class ModelJobs(QObject):
     def _on_event(self, event: object) -> None:
         if isinstance(event, ModelsListed):
             self.cards, self.default, self._own = event.models, event.default, frozenset(event.own)
+            self.known = True
             self.listed.emit()
             return
         if self._number is None or getattr(event, "id", None) != self._number:

@@ -80,10 +80,17 @@ def _made_of(store: ModelStore, names: tuple[str, ...]) -> list[str]:
     for name in names:
         model = models.get(name)
         record = None if model is None else model.card.training
-        trained.append("" if record is None else f"{record.duration_s / 3600:.1f} h on {record.device}")
+        trained.append("" if record is None else f"{time_text(record.duration_s)} on {record.device}")
         size.append("" if model is None else f"{model.weights_path.stat().st_size / 1e6:.1f} MB")
     lines = (("Training", trained), ("Weights", size))
     return [f"| {title} | {' | '.join(cells)} | |" for title, cells in lines if any(cells)]
+
+
+def time_text(seconds: float) -> str:
+    """What a training took, in a table's cell: ``34 s``, ``2 min``, ``0.7 h``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 600 else f"{seconds / 3600:.1f} h"
 
 
 def _trials(request: ModelBenchRequest, told: Told) -> list[Trial]:

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.actions.action_info import ActionId
 from app.model_manager.card_text import card_text
+from app.model_manager.model_jobs import ModelJobs
 from app.model_manager.models_dialog import ModelsDialog
 from core.protocol.base import ErrorInfo
 from core.protocol.engine import JobDone, JobFailed
@@ -65,6 +66,28 @@ def test_cards_are_shown_and_built_in_models_stay(dialog: ModelsDialog) -> None:
     assert dialog.export.isEnabled()
     assert not dialog.remove.isEnabled()
     assert "stays" in dialog.remove.toolTip()
+
+
+def test_no_models_at_all_say_what_to_do(desk: Desk, dialog: ModelsDialog, qtbot: QtBot) -> None:
+    desk.engine.cards = ()
+    desk.engine.list_models()
+    qtbot.waitUntil(lambda: dialog.list.count() == 0)
+    assert dialog.card.toPlainText() == ""
+    assert "install Quietbeam again" in dialog.card.placeholderText()
+
+
+def test_models_that_are_not_known_yet_are_not_called_missing(desk: Desk) -> None:
+    jobs = ModelJobs(desk.engine)
+    dialog = ModelsDialog(jobs)
+    assert "Looking for models" in dialog.card.placeholderText()
+    dialog.close()
+
+
+def test_author_and_licence_that_a_card_does_not_say_are_left_out() -> None:
+    anonymous = NEW.model_copy(update={"author": "", "licence": ""})
+    assert "Author" in card_text(NEW)
+    assert "Author" not in card_text(anonymous)
+    assert "Licence" not in card_text(anonymous)
 
 
 def test_page_of_a_card_says_what_to_beware_of_before_how_it_was_made_and_gives_scores_their_unit() -> None:

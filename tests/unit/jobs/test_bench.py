@@ -80,3 +80,8 @@ def test_nothing_to_score_is_told() -> None:
         bench.run(ModelBenchRequest(models=("gaussian",), seeds=(50, 60)), EMPTY, QuietContext())
     with pytest.raises(ModelError, match="no model"):
         bench.run(ModelBenchRequest(models=("none",), quick=True), EMPTY, QuietContext())
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(34.4, "34 s"), (130.0, "2 min"), (2605.0, "0.7 h")])
+def test_a_short_training_did_not_take_no_hours(seconds: float, words: str) -> None:
+    assert bench.time_text(seconds) == words
