@@ -59,7 +59,9 @@ class InstalledModel:
             raise self._unusable("its weights are not those that its card names")
         try:
             weights = load(data)
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise self._unusable(f"its weights are numbers of a kind that isn't read here ({error.args[0]})") from error
+        except (SafetensorError, TypeError, ValueError) as error:
             raise self._unusable(f"its weights can't be read ({error})") from error
         for name, values in weights.items():
             if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -33,8 +33,8 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     ------
     UnknownArchitectureError
         There is none of this name.
-    ValueError, TypeError
-        It has no such argument, or not of this kind.
+    ValueError
+        It has no such argument, or not of this kind or size.
     """
     if architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
@@ -44,7 +44,10 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     strange = next((name for name in config if name not in known_names), None)
     if strange is not None:
         raise ValueError(f"a {architecture} has no {strange!r}; it has: {', '.join(known_names)}")
-    return network(**config)
+    try:
+        return network(**config)
+    except TypeError as error:
+        raise ValueError(f"what is given for {', '.join(config)} of a {architecture} is of the wrong kind") from error
 
 
 def _arguments(network: type[nn.Module]) -> tuple[str, ...]:
@@ -58,6 +61,11 @@ def _arguments(network: type[nn.Module]) -> tuple[str, ...]:
         if all(one.kind is not one.VAR_KEYWORD for one in wanted):
             break
     return tuple(names)
+
+
+def looks_over_time(network: nn.Module) -> bool:
+    """Whether it is made for sums of neighbouring frames, not for single ones alone."""
+    return isinstance(network, LatticeMovieNet)
 
 
 def load(architecture: str, config: Mapping[str, Any], state: Mapping[str, Tensor]) -> nn.Module:

@@ -19,10 +19,8 @@ class StoppedError(Exception):
 class TrainingError(RuntimeError):
     """A training can't begin or go on; `info` says why and what to do."""
 
-    def __init__(self, what: str, path: Path | None, advice: str) -> None:
-        self.info = ErrorInfo(
-            code="bad-request", what=what, path=None if path is None else path.as_posix(), advice=advice
-        )
+    def __init__(self, what: str, path: Path | None, advice: str, code: str = "bad-request") -> None:
+        self.info = ErrorInfo(code=code, what=what, path=None if path is None else path.as_posix(), advice=advice)
         super().__init__(self.info.sentence())
 
 

@@ -13,11 +13,11 @@ from torch import nn
 
 from core.models import InstalledModel, ModelStore
 from core.networks.lattice_corrected import LatticeCorrectedNet
-from core.networks.registry import build, load
+from core.networks.registry import build, load, looks_over_time
 from core.protocol.recipes import TrainRecipe
 from core.simulation.recipe_files import load_simulation
-from core.training.checkpoint import TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint
-from core.training.errors import StoppedError, TrainingError, disk_full
+from core.training.checkpoint import BEFORE, NAME, TrainState, checkpoint_bytes, find_checkpoint, load_checkpoint
+from core.training.errors import StoppedError, TrainingError
 from core.training.examples import Source
 from core.training.image_folder import open_images
 from core.training.library_store import open_library
@@ -108,8 +108,7 @@ def _train(
     found = find_checkpoint(out_dir)
     if found is not None:
         load_checkpoint(state, found, recipe)
-    if shutil.disk_usage(out_dir).free < _CHECKPOINTS * checkpoint_bytes(state):
-        raise disk_full(out_dir)
+    _require_room(out_dir, state)
 
     def first_part(fraction: float, message: str) -> None:
         progress(fraction * LIBRARY_SHARE, message)
@@ -146,6 +145,15 @@ def _train(
     scores = loop.validate()
     model = write_model(recipe, state, scores, device, out_dir / recipe.name)
     return TrainResult(True, state.step, state.seconds, model, scores)
+
+
+def _require_room(folder: Path, state: TrainState) -> None:
+    """Refuse a disk without room for the checkpoints that are not there yet."""
+    there = sum(path.stat().st_size for path in (folder / NAME, folder / BEFORE) if path.exists())
+    needed, free = _CHECKPOINTS * checkpoint_bytes(state) - there, shutil.disk_usage(folder).free
+    if free < needed:
+        what = f"The checkpoints take {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free on this disk."
+        raise TrainingError(what, folder, "Free some space, or choose a folder on another disk (-o).", "disk-full")
 
 
 def _shared_source(
@@ -187,9 +195,12 @@ def _fresh_state(recipe: TrainRecipe, device: str, store: ModelStore) -> TrainSt
     torch.manual_seed(recipe.seed)
     try:
         network = build(recipe.network.architecture, recipe.network.config).to(device)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         what = f"The recipe's network can't be built: {error}."
         raise TrainingError(what, None, "Mend 'network.architecture' or 'network.config'.") from error
+    if recipe.card.frames > 1 and not looks_over_time(network):
+        what = f"'card.frames' is {recipe.card.frames}, but a {recipe.network.architecture} looks at one frame."
+        raise TrainingError(what, None, "Leave 'card.frames' out.")
     if recipe.network.start is not None:
         _begin_with(network, store.get(recipe.network.start))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

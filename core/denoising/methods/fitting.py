@@ -38,6 +38,8 @@ def check_fits(card: ModelCard, weights: Weights) -> None:
         state = network.state_dict()
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise _unfit(card, f"the card's network can't be built ({error})") from error
+    if card.frames > 1 and not registry.looks_over_time(network):
+        raise _unfit(card, f"the card says that it looks at {card.frames} frames, and its network looks at one")
     wanted = {name: tuple(value.shape) for name, value in state.items()}
     given = {name: tuple(values.shape) for name, values in weights.items()}
     if wanted.keys() != given.keys():

@@ -38,7 +38,7 @@ def test_weights_of_the_architecture_fit(weights: Weights) -> None:
         ("dncnn", {"depth": 4, "channels": 4}, "are missing"),
         ("dncnn", {"depth": 2}, "three layers"),
         ("dncnn", {"layers": 3}, "can't be built"),
-        ("dncnn", {"depth": "3"}, "can't be built"),
+        ("dncnn", {"depth": "3"}, "what is given for depth of a dncnn is of the wrong kind"),
         ("dncnn", {"channels": -1}, "can't be built"),
         ("dncnn", {"channels": 10**9}, "no network has"),
         ("dncnn", {"channels": float("nan")}, "no network has"),
@@ -50,7 +50,7 @@ def test_weights_of_the_architecture_fit(weights: Weights) -> None:
         ("lattice-corrected", {"windows": [16, 30]}, "multiples of 4"),
         ("lattice-corrected", {"windows": [16, 4096]}, "up to 512"),
         ("lattice-corrected", {"windows": [16, "32"]}, "multiples of 4"),
-        ("lattice-corrected", {"windows": 32}, "can't be built"),
+        ("lattice-corrected", {"windows": 32}, "of the wrong kind"),
         ("lattice-corrected", {"windows": []}, "multiples of 4"),
         ("lattice-corrected", {"mixture": 2}, "true or false"),
         ("lattice-movie", {"reaches": [1], "windows": [True, 32]}, "multiples of 4"),
@@ -62,6 +62,11 @@ def test_what_does_not_fit_is_refused_with_the_reason(
     with pytest.raises(ModelError, match=words) as raised:
         check_fits(card(architecture, config), weights)
     assert raised.value.info.advice
+
+
+def test_network_of_single_frames_that_claims_to_look_at_more_is_refused(weights: Weights) -> None:
+    with pytest.raises(ModelError, match="looks at 5 frames, and its network looks at one"):
+        check_fits(card().model_copy(update={"frames": 5}), weights)
 
 
 def test_whole_numbers_are_no_weights(weights: dict[str, np.ndarray]) -> None:

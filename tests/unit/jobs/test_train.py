@@ -64,6 +64,7 @@ def refusal(request: TrainJobRequest, store: ModelStore | None = None) -> ErrorI
         ('"unet"', '"une"', "built: there is no 'une'; there are: dncnn"),
         ("scales = 2", "scale = 2", "built: a unet has no 'scale'; it has: scales, channels"),
         ("binnings = [1]", 'modalities = ["SEM"]\nbinnings = [1]', "None of the 6 scenes to train on is SEM"),
+        ('version = "0.0.1"', 'version = "0.0.1"\nframes = 5', "'card.frames' is 5, but a unet looks at one frame"),
         ('name = "plain"', 'name = "wiener"', "a filter's name"),
     ],
 )

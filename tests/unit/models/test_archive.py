@@ -95,6 +95,12 @@ def nested_card() -> bytes:
     return zipped([("card.json", b'{"config":' + b"[" * 100_000), ("weights.safetensors", WEIGHTS)])
 
 
+def of_kind(kind: str, size: int) -> bytes:
+    """A safetensors file of one number of a kind that numpy lacks."""
+    header = json.dumps({"a": {"dtype": kind, "shape": [1], "data_offsets": [0, size]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(size)
+
+
 def nan_weights(value: float) -> bytes:
     return model(save({"a": np.array([1.0, value], np.float32)}))
 
@@ -178,6 +184,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "wrong hash": (lambda: model(weights_sha256="0" * 64), "not those that its card names"),
     "no tensors": (lambda: model(b"no tensors here"), "can't be read"),
     "pickle": (lambda: model(b"\x80\x04cos\nsystem\n"), "can't be read"),
+    "numbers of another kind": (lambda: model(of_kind("BF16", 2)), r"of a kind that isn't read here \(BF16\)"),
     "NaN": (lambda: nan_weights(np.nan), "not finite"),
     "infinite": (lambda: nan_weights(-np.inf), "not finite"),
 }

@@ -172,8 +172,20 @@ def test_a_disk_without_room_for_checkpoints_is_told_before_the_first_step(
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("core.training.supervised.shutil.disk_usage", lambda path: usage)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TrainingError, match=r"checkpoints take .* MB, and 0 MB are free") as caught:
         train(plain(), tmp_path)
+    assert caught.value.info.code == "disk-full"
+
+
+def test_a_training_that_goes_on_needs_no_second_room_for_the_checkpoints_that_are_there(
+    tmp_path: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(5))
+    assert not train(plain(), tmp_path, should_stop=lambda: next(left, None) is None).finished
+    size = (tmp_path / "checkpoint.safetensors").stat().st_size
+    usage = type("Usage", (), {"free": 2 * size})
+    monkeypatch.setattr("core.training.supervised.shutil.disk_usage", lambda path: usage)
+    assert train(plain(), tmp_path).finished
 
 
 def _scored(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
