@@ -17,13 +17,18 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from core.models.errors import ASK_AGAIN, ModelError, model_error
-from core.models.installed import CARD_NAME, WEIGHTS_NAME
+from core.models.installed import CARD_BYTES, CARD_NAME, WEIGHTS_BYTES, WEIGHTS_NAME
 
 RECIPE_NAME = "recipe.toml"
 LICENCE_NAME = "LICENCE.txt"
 NEEDED = (CARD_NAME, WEIGHTS_NAME)
-# What each member may hold, in bytes: a page of text, and weights of the largest networks there are.
-LIMITS: Mapping[str, int] = {CARD_NAME: 1 << 20, WEIGHTS_NAME: 1 << 30, RECIPE_NAME: 1 << 20, LICENCE_NAME: 1 << 20}
+# What each member may hold, in bytes.
+LIMITS: Mapping[str, int] = {
+    CARD_NAME: CARD_BYTES,
+    WEIGHTS_NAME: WEIGHTS_BYTES,
+    RECIPE_NAME: CARD_BYTES,
+    LICENCE_NAME: CARD_BYTES,
+}
 _ARCHIVE_BYTES = sum(LIMITS.values()) + (1 << 16)
 # Weights hardly shrink, and text by ten times or less; what shrinks more was made to swell.
 _MOST_RATIO = 64

@@ -17,9 +17,9 @@ from core.protocol.model_card import ModelCard
 
 CARD_NAME = "card.json"
 WEIGHTS_NAME = "weights.safetensors"
-# A card is a page of text and weights fit on a memory stick; more than this is a mistake or an attack.
-_CARD_BYTES = 1 << 20
-_WEIGHTS_BYTES = 4 << 30
+# A card is a page of text, and the largest networks that there are have less; more is a mistake or an attack.
+CARD_BYTES = 1 << 20
+WEIGHTS_BYTES = 1 << 30
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -71,8 +71,8 @@ class InstalledModel:
     def _weights_bytes(self) -> bytes:
         try:
             size = self.weights_path.stat().st_size
-            if size > _WEIGHTS_BYTES:
-                raise self._unusable("its weights are larger than 4 GiB")
+            if size > WEIGHTS_BYTES:
+                raise self._unusable("its weights are larger than 1 GiB, more than any model needs")
             return self.weights_path.read_bytes()
         except OSError as error:
             raise self._unusable(f"its weights can't be read ({error.strerror or error})") from error
@@ -92,7 +92,7 @@ def read_model(folder: Path, built_in: bool = False) -> InstalledModel:
     """
     path = folder / CARD_NAME
     try:
-        if path.stat().st_size > _CARD_BYTES:
+        if path.stat().st_size > CARD_BYTES:
             raise model_error("no-model", "The model's card is larger than 1 MiB.", str(folder), REINSTALL)
         card = card_from(path.read_bytes())
     except OSError as error:

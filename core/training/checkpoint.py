@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.protocol.recipes import TrainRecipe
-from core.training.errors import TrainingError, disk_full
+from core.training.errors import TrainingError
 
 NAME = "checkpoint.safetensors"
 BEFORE = "checkpoint-before.safetensors"
@@ -136,12 +138,20 @@ def write_tensors(
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
     except SafetensorError as error:
         partial.unlink(missing_ok=True)
-        if "No space left" in str(error) or "os error 28" in str(error):
-            raise disk_full(path) from error
-        raise OSError(f"{path}: {error}") from error
+        raise _of_the_system(error, path) from error
     if before is not None and path.exists():
         path.replace(before)
     partial.replace(path)
+
+
+def _of_the_system(error: SafetensorError, path: Path) -> OSError:
+    """Return the system's own error, of which safetensors tells the number in its words."""
+    told = re.search(r"os error (\d+)", str(error))
+    if told is None:
+        return OSError(f"{path}: {error}")
+    number = int(told[1])
+    # Windows counts otherwise; the last is for it, and passed over elsewhere.
+    return OSError(number, os.strerror(number), str(path), number)
 
 
 def load_checkpoint(state: TrainState, path: Path, recipe: TrainRecipe) -> None:

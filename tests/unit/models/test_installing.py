@@ -264,6 +264,16 @@ def test_export_replaces_no_file_unless_asked_and_leaves_no_half_of_one(
     assert good.read_bytes() == before
 
 
+def test_model_that_nobody_could_install_is_not_written(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m")
+    with (folder / "weights.safetensors").open("r+b") as file:
+        # A hole: it takes no room.
+        file.truncate(LIMITS["weights.safetensors"] + 1)
+    with pytest.raises(ModelError, match="larger than 1 GiB"):
+        export(read_model(folder), tmp_path / "m.qbmodel")
+    assert not list(tmp_path.glob("m.qbmodel*"))
+
+
 def test_damaged_model_is_not_handed_on(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "m", {"a": np.array([np.nan], np.float32)})
     with pytest.raises(ModelError, match="not finite"):

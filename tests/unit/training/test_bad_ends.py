@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,9 +145,13 @@ def test_a_stop_between_the_two_names_of_a_checkpoint_loses_nothing(tmp_path: Pa
     assert checkpoint.find_checkpoint(tmp_path) == tmp_path / "checkpoint-before.safetensors"
 
 
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT"])
 def test_a_disk_that_fills_keeps_the_last_checkpoint(
-    tmp_path: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    if not hasattr(errno, name):
+        pytest.skip(f"this system knows no {name}")
+    number = getattr(errno, name)
     right, made = checkpoint.save_file, iter(range(100))
 
     def full(tensors: Any, path: Path, metadata: Any) -> None:
@@ -153,7 +159,7 @@ def test_a_disk_that_fills_keeps_the_last_checkpoint(
             right(tensors, path, metadata)
             return
         Path(path).write_bytes(b"half")
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise SafetensorError(f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     monkeypatch.setattr("core.jobs.train.load_recipe", lambda path: plain())
