@@ -20,7 +20,6 @@ from core.protocol.simulation import BenchmarkRequest, SimulateRecipe, SimulateR
 from core.simulation import benchmark, clean_sets, generator, item_files, recipe_checks, recipe_files
 from core.simulation.item import Item
 
-_NOTE = "set.json"
 _SPARE_BYTES = 50_000_000
 _CUT = 0.99  # of the drift that was asked for; less is worth a word
 _CLIPPED = 0.001  # share of the px
@@ -176,7 +175,7 @@ def _made(units: list[Unit], context: RunContext, workers: int, folder: Path, na
 def _folder(output: str, note: dict[str, Any], another: str = _ANOTHER) -> Path:
     """Make the folder, or find the same set in it; `another` is what to do where it can't be used."""
     folder = Path(output)
-    path = folder / _NOTE
+    path = folder / item_files.NOTE
     note = {**note, "made_by": f"quietbeam {core.__version__}"}
     if folder.exists() and not folder.is_dir():
         raise job_error("output-exists", "The output is a file, not a folder.", output, f"{another}.")

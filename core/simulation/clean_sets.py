@@ -42,9 +42,12 @@ def write_structure(folder: Path, recipe: SimulateRecipe, index: int, check: Cal
         images[view] = item.clean[0] / np.float32(item.dose)
         truths.append({key: value for key, value in truth_of(item).items() if key not in _NOT_OF_VIEWS})
     partial = folder / f"{index:06d}.npy.partial"
-    with partial.open("wb") as file:
-        np.save(file, images)
-    partial.replace(folder / f"{index:06d}.npy")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, images)
+        partial.replace(folder / f"{index:06d}.npy")
+    finally:
+        partial.unlink(missing_ok=True)
     # The structure rests, so its columns are the same in all views.
     columns = [columns_of(one) for one in item.frame_columns]
     write_json(folder / f"{index:06d}.json", {"columns": columns, "views": truths})

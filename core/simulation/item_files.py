@@ -15,6 +15,8 @@ from core.movies.writers import create_writer
 from core.simulation.item import Item
 from core.simulation.item_units import units_of
 
+# Says of a folder which recipe and version made what is in it.
+NOTE = "set.json"
 _SCANNED = {"HAADF", "ABF", "SEM"}
 _STORED = {"uint8", "uint16", "float32"}
 
@@ -52,8 +54,11 @@ def write_json(path: Path, document: dict[str, Any]) -> Path:
     partial = path.with_name(path.name + ".partial")
     # One key a line: long lists stay compact, and a person can still read it.
     lines = [f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in document.items()]
-    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

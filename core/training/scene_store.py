@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import core
 from core.denoising.devices import torch_threads
 from core.protocol.simulation import SimulateRecipe
-from core.simulation import generator
+from core.simulation import generator, item_files
 from core.simulation.clean_sets import is_whole, open_structure, write_structure
 from core.training.errors import StoppedError, TrainingError
 
@@ -60,13 +62,16 @@ def open_scenes(
 ) -> Scenes:
     """Open the scenes of a recipe in `folder`, simulating what is missing first.
 
-    What ``quietbeam simulate`` wrote into a folder is taken as it is. Of `modalities` alone if there are any.
+    What ``quietbeam simulate`` wrote into a folder by the same recipe is taken. Of `modalities` alone if there are any.
 
     Raises
     ------
+    TrainingError
+        The folder holds scenes of another recipe.
     StoppedError
         If `should_stop` became true; the finished structures stay.
     """
+    _claim(folder, recipe)
 
     def check() -> None:
         if should_stop():
@@ -82,6 +87,34 @@ def open_scenes(
         for done, _ in enumerate(pool.map(make, missing), 1):
             progress(done / len(missing), f"simulating scene {done} of {len(missing)}")
     return scenes_of(folder, modalities)
+
+
+def _claim(folder: Path, recipe: SimulateRecipe) -> None:
+    """Note which recipe a new folder is for; refuse one of another. Old folders have no note, and are taken."""
+    note = folder / item_files.NOTE
+    if not note.exists():
+        if not any(folder.glob("*/*.json")):
+            folder.mkdir(parents=True, exist_ok=True)
+            made_by = f"quietbeam {core.__version__}"
+            document = {"recipe": recipe.model_dump(mode="json"), "version": generator.VERSION, "made_by": made_by}
+            item_files.write_json(note, document)
+        return
+    try:
+        there = SimulateRecipe.model_validate(json.loads(note.read_text(encoding="utf-8"))["recipe"])
+    except (ValueError, KeyError, TypeError):
+        return
+    if _of_scenes(there) != _of_scenes(recipe):
+        advice = "Name another 'scenes.folder' in the recipe, or another folder for the training (-o)."
+        raise TrainingError("The folder holds scenes of another recipe.", folder, advice)
+
+
+def _of_scenes(recipe: SimulateRecipe) -> dict[str, Any]:
+    """Return what of a recipe makes its scenes: not how many are wanted, nor where its CIFs lie."""
+    document = recipe.model_dump(mode="json", exclude={"name", "structures"})
+    for scene in document["scenes"]:
+        for key in ("materials", "particles", "supports"):
+            scene[key] = [Path(one).name for one in scene[key]]
+    return document
 
 
 def scenes_of(folder: Path, modalities: Sequence[str] = ()) -> Scenes:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +47,39 @@ def test_a_training_takes_its_part_of_a_set_that_others_share(tmp_path: Path) ->
         open_scenes(mixed, tmp_path, _nothing, lambda: False, ("ABF",))
 
 
+def test_scenes_of_another_recipe_are_not_taken_for_those_wanted(tmp_path: Path) -> None:
+    first = open_scenes(_RECIPE, tmp_path, _nothing, lambda: False)
+    more = _RECIPE.model_copy(update={"structures": 6})
+    assert len(open_scenes(more, tmp_path, _nothing, lambda: False).train) > len(first.train)
+    other = _RECIPE.model_copy(update={"scenes": (SceneRecipe(modality="SEM", pixel_nm=(1.0, 2.0)),)})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(TrainingError, match=r"scenes of another recipe.*scenes\.folder"):
+        open_scenes(other, tmp_path, _nothing, lambda: False)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_scenes_that_were_made_without_a_note_are_taken_as_they_are(tmp_path: Path) -> None:
+    first = open_scenes(_RECIPE, tmp_path, _nothing, lambda: False)
+    (tmp_path / "set.json").unlink()
+    assert open_scenes(_RECIPE, tmp_path, _nothing, lambda: False) == first
+
+
+def test_a_disk_that_fills_while_scenes_are_made_leaves_none_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.simulation.clean_sets.np.save", full)
+    with pytest.raises(OSError, match="No space"):
+        open_scenes(_RECIPE, tmp_path, _nothing, lambda: False)
+    assert not list(tmp_path.rglob("*.npy*"))
+
+
 def test_stopping_leaves_what_is_finished(tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         open_scenes(_RECIPE, tmp_path, _nothing, lambda: True)
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob("0*.json"))
 
 
 def test_a_network_is_trained_on_scenes(tmp_path: Path, recipe: TrainRecipe) -> None:
