@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from core.denoising.context import RunContext
@@ -58,7 +59,21 @@ def _model_of(request: ExportModelRequest, store: ModelStore) -> InstalledModel:
         if (folder / CARD_NAME).is_file():
             return read_model(folder)
         _refuse_filter(request.name, "it has no weights to export, and every Quietbeam has it")
+        _point_inside(folder)
         raise
+
+
+def _point_inside(folder: Path) -> None:
+    """A training's folder is easily taken for the model's in it."""
+    from core.training.checkpoint import find_checkpoint
+
+    inside = [one.parent for one in sorted(folder.glob(f"*/{CARD_NAME}"))] if folder.is_dir() else []
+    if inside:
+        advice = f"Name the model's: quietbeam models export {shlex.quote(str(inside[0]))}."
+        raise ModelError.of("no-model", "This is a training's folder, not a model's.", str(folder), advice)
+    if find_checkpoint(folder) is not None:
+        advice = "Go on with it (quietbeam train RECIPE --resume): the model is written at its end."
+        raise ModelError.of("no-model", "The training in this folder is not finished.", str(folder), advice)
 
 
 def _refuse_filter(name: str, why: str) -> None:

@@ -7,6 +7,7 @@ their names and what kind they are, how large they say they are and how large th
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import struct
 import zipfile
@@ -140,7 +141,11 @@ def open_archive(path: Path) -> Iterator[ModelArchive]:
         Code ``not-found``, ``is-a-folder`` or ``unreadable``; ``bad-model`` for anything that is wrong with it.
     """
     if path.is_dir():
-        raise model_error("is-a-folder", "This is a folder, not a .qbmodel file.", str(path), "Choose the file itself.")
+        model = (path / CARD_NAME).is_file()
+        advice = (
+            f"Pack it first: quietbeam models export {shlex.quote(str(path))}." if model else "Choose the file itself."
+        )
+        raise model_error("is-a-folder", "This is a folder, not a .qbmodel file.", str(path), advice)
     try:
         file = path.open("rb")
     except FileNotFoundError as error:

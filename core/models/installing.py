@@ -82,7 +82,7 @@ def install(
             if there.built_in or _is_sound(there):
                 return Installed(there, already=True)
         parent = store.own[0]
-        with _written(parent, "Models are kept there."):
+        with _written(parent, "Models are kept there: give yourself the right to write to it."):
             parent.mkdir(parents=True, exist_ok=True)
             _sweep(parent)
             _check_room(parent, sum(archive.sizes.values()))

@@ -47,6 +47,19 @@ def test_trained_model_goes_into_a_file_and_from_there_to_the_installed_ones(
     assert list(own_models.iterdir()) == []
 
 
+def test_folder_of_a_training_says_where_its_model_lies(quietbeam: Quietbeam, own_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "checkpoint.safetensors").touch()
+    assert "not finished" in quietbeam("models", "export", tmp_path / "training").err
+    folder = trained(tmp_path / "training" / "mine")
+    said = quietbeam("models", "export", tmp_path / "training")
+    assert said.code == 2
+    assert f"quietbeam models export {folder}" in " ".join(said.err.split())
+    said = quietbeam("models", "install", folder)
+    assert said.code == 2
+    assert f"Pack it first: quietbeam models export {folder}" in " ".join(said.err.split())
+
+
 def test_built_in_model_is_exported_with_its_recipe_and_stays(
     quietbeam: Quietbeam, own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
