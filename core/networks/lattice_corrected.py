@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.networks.block_spline import SPLINE_RADIUS, bin_counts, spread_blocks
-from core.networks.lattice_filter import THRESHOLD, lattice_filter_and_share
+from core.networks.lattice_filter import lattice_filter_and_share
 from core.networks.lattice_mixture import MIXTURE_REACH, centre_weight, weigh
 from core.networks.smoothing import NOISE_SIGMA, QUIET_REACH, gaussian_blur, quieten
 
@@ -86,13 +86,11 @@ class LatticeCorrectedNet(nn.Module):
         Sides of the lattice filter's windows in binned px; multiples of 4, up to 512.
     mixture
         Whether the mixture by Stein's risk (`core.networks.lattice_mixture`) of all the others is a candidate too.
-    threshold
-        From how many deviations of its noise on a wave of a window is kept at first (1 to 6).
 
     Raises
     ------
     ValueError
-        Windows, mixture or threshold are nothing that a filter can be made of: no weight's shape would tell.
+        The windows or the mixture are nothing that a filter can be made of: no weight's shape would tell.
     """
 
     def __init__(
@@ -100,19 +98,15 @@ class LatticeCorrectedNet(nn.Module):
         channels: Sequence[int] = (32, 64, 96, 128, 128),
         windows: Sequence[int] = (32, 64, 96),
         mixture: bool = False,
-        threshold: float = THRESHOLD,
     ) -> None:
         super().__init__()
         if not windows or not all(type(size) is int and size in range(4, _WIDEST + 1, 4) for size in windows):
             raise ValueError(f"windows in px are multiples of 4 up to {_WIDEST}, not {windows}")
         if type(mixture) is not bool:
             raise ValueError(f"the mixture is there or not (true or false), not {mixture!r}")
-        if type(threshold) not in (int, float) or not 1 <= threshold <= 6:
-            raise ValueError(f"the threshold is a number of deviations from 1 to 6, not {threshold!r}")
         self.channels = tuple(channels)
         self.windows = tuple(windows)
         self.mixture = mixture
-        self.threshold = float(threshold)
         self.candidates = 1 + len(_SIGMAS) + len(self.windows) + mixture
         self.net = CorrectingUNet(self.candidates + 1, self.candidates + 1, self.channels)
         self.by_dose = nn.Sequential(nn.Conv2d(1, 16, 1), nn.ReLU(), nn.Conv2d(16, self.candidates, 1))
@@ -124,12 +118,7 @@ class LatticeCorrectedNet(nn.Module):
     @property
     def config(self) -> dict[str, Any]:
         """Return the keyword arguments that build this network again."""
-        return {
-            "channels": list(self.channels),
-            "windows": list(self.windows),
-            "mixture": self.mixture,
-            "threshold": self.threshold,
-        }
+        return {"channels": list(self.channels), "windows": list(self.windows), "mixture": self.mixture}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -226,7 +215,7 @@ class LatticeCorrectedNet(nn.Module):
         shares = [torch.ones_like(x), *(torch.full_like(x, centre_weight(sigma)) for sigma in _SIGMAS)]
         found = [x, *blurred]
         for window in self.windows:
-            filtered, share = lattice_filter_and_share(x[:, 0], variance[:, 0], window, threshold=self.threshold)
+            filtered, share = lattice_filter_and_share(x[:, 0], variance[:, 0], window)
             found.append(filtered[:, None])
             shares.append(share[:, None])
         if self.mixture:

@@ -18,9 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A coefficient stays from so many deviations of its noise on. More lets fewer waves pass that noise alone has made
-# (fringes in films, columns beside surfaces), and loses faint speckle and texture.
-THRESHOLD = 2.6
+_THRESHOLD = 2.6
 _RAMP = 0.5
 # How much more than its gain a coefficient keeps of its own noise, since the noise helps to choose it: by Stein's lemma
 # gain x (1 + c (1 - gain)), c = 1 of a Wiener gain alone; 3 behind the threshold (measured, white and damped noise).
@@ -86,7 +84,7 @@ def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
 
 
 def lattice_filter_and_share(
-    x: Tensor, variance: Tensor, size: int, spectrum: Tensor | None = None, threshold: float = THRESHOLD
+    x: Tensor, variance: Tensor, size: int, spectrum: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Filter frames as `lattice_filter`; returns the estimate, and how much of each px' own noise is left in it.
 
@@ -96,8 +94,6 @@ def lattice_filter_and_share(
     `spectrum` (size, size // 2 + 1) is the noise's power at each of `rfft2`'s frequencies, in units of the variance;
     its mean over the whole spectrum is 1. None is white. The share is then the covariance of a px' noise with what is
     left of it, in units of the variance: the mean of gain x power, and of what the choice of coefficients adds to it.
-
-    `threshold` is the first step's, in deviations of a coefficient's noise.
     """
     step = size // 4
     height, width = x.shape[-2:]
@@ -108,13 +104,13 @@ def lattice_filter_and_share(
     columns = functional.pad(x.new_ones(width), (before, after[1]))
     taper = sine_window(size, x.device)
     fields = functional.pad(torch.stack([x, variance]), pad)
-    keep = functools.partial(_threshold_band, spectrum=spectrum, threshold=threshold)
-    (basic,) = _in_bands(keep, fields, rows, columns, taper)
+    threshold, wiener = (functools.partial(band, spectrum=spectrum) for band in (_threshold_band, _wiener_band))
+    (basic,) = _in_bands(threshold, fields, rows, columns, taper)
     inside = (rows[:, None] * columns[None]).expand_as(basic)
     extended = torch.where(inside > 0, fields[0], basic)
     faith = torch.where(inside > 0, inside, _reach(rows, columns, taper))
     known = torch.cat([fields, torch.stack([basic, extended, faith])])
-    final, share = _in_bands(functools.partial(_wiener_band, spectrum=spectrum), known, rows, columns, taper)
+    final, share = _in_bands(wiener, known, rows, columns, taper)
     inner = (slice(None), slice(before, before + height), slice(before, before + width))
     return final[inner], share[inner]
 
@@ -168,7 +164,7 @@ def _window_statistics(
 
 
 def _threshold_band(
-    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None, threshold: float
+    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the weighted sum of thresholded windows, and the weights' sum, over a band."""
     size = len(taper)
@@ -181,7 +177,7 @@ def _threshold_band(
     # Outside the frame there is nothing, noise included: the threshold falls with the inside share.
     # It is a short ramp, not a step: a tile's rounding must not decide whether a coefficient stays.
     power = power if spectrum is None else power * spectrum
-    strength = (found.real**2 + found.imag**2) / (threshold**2 * power * share)
+    strength = (found.real**2 + found.imag**2) / (_THRESHOLD**2 * power * share)
     kept = ((strength - 1 + _RAMP) / (2 * _RAMP)).clamp(0, 1)
     weight = share / (1 + 2 * kept.sum((-2, -1), keepdim=True))
     lobes = _lobe(taper, rows, step)[:, None, :, None] * _lobe(taper, columns, step)[None, :, None, :]
@@ -190,7 +186,7 @@ def _threshold_band(
 
 
 def _wiener_band(
-    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None
+    fields: Tensor, rows: Tensor, columns: Tensor, taper: Tensor, spectrum: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted sums of Wiener-filtered windows and of their mean gains, and the weights' sum."""
     size = len(taper)

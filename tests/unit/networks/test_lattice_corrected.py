@@ -144,20 +144,3 @@ def test_the_mixture_is_one_of_the_candidates() -> None:
     others = found[:, :-1]
     assert bool((found[:, -1] <= others.amax(1) + 1e-6).all())
     assert bool((found[:, -1] >= others.amin(1) - 1e-6).all())
-
-
-def test_a_higher_threshold_lets_less_noise_pass_and_is_part_of_the_network() -> None:
-    nets = [LatticeCorrectedNet(channels=(4, 4), windows=(32,), threshold=value) for value in (2.0, 3.4)]
-    noise = torch.poisson(torch.full((1, 1, 128, 128), 20.0), generator=torch.Generator().manual_seed(0))
-    left = [net.features(noise, noise.mean((1, 2, 3)))[0][:, -1] for net in nets]
-    waves = [(each - each.mean()).square().mean() for each in left]
-    assert waves[1] < 0.5 * waves[0]
-    again = build("lattice-corrected", nets[1].config)
-    assert isinstance(again, LatticeCorrectedNet)
-    assert torch.equal(again.features(noise, noise.mean((1, 2, 3)))[0][:, -1], left[1])
-
-
-@pytest.mark.parametrize("threshold", [0, -2.6, 100, float("nan"), "2.8", True, None])
-def test_a_threshold_that_no_filter_has_is_refused(threshold: object) -> None:
-    with pytest.raises(ValueError, match="1 to 6"):
-        build("lattice-corrected", {"channels": [4, 4], "windows": [16], "threshold": threshold})
