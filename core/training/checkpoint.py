@@ -168,7 +168,9 @@ def load_checkpoint(state: TrainState, path: Path, recipe: TrainRecipe) -> None:
             metadata = file.metadata()
         course = Course(**json.loads(metadata["state"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        advice = f"Put {BEFORE} in its place, if there is one, or begin anew in another folder (-o)."
+        advice = "Begin anew in another folder (-o)."
+        if path.name != BEFORE and path.with_name(BEFORE).exists():
+            advice = f"Put {BEFORE} in its place and use --resume, or begin anew in another folder (-o)."
         raise TrainingError("The checkpoint is damaged.", path, advice) from error
     # Checkpoints of earlier versions don't say.
     if metadata.get("recipe", recipe_hash(recipe)) != recipe_hash(recipe):

@@ -135,7 +135,10 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, plain: Plain) -> None:
     train(plain(), tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(TrainingError, match=r"damaged.*checkpoint-before"):
+    with pytest.raises(TrainingError, match=r"damaged.*Put checkpoint-before"):
+        train(plain(), tmp_path)
+    (tmp_path / "checkpoint-before.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"damaged.*Begin anew"):
         train(plain(), tmp_path)
 
 
