@@ -94,6 +94,8 @@ def install(
                 if there is not None:
                     # The same model, whose files were damaged since: this is what "install it again" was said for.
                     _discard(there.folder)
+                elif _is_rest_of(target, card):
+                    _discard(target)
                 _put(folder, target, card)
     return Installed(read_model(target), already=False)
 
@@ -254,6 +256,21 @@ def _is_sound(model: InstalledModel) -> bool:
     except ModelError:
         return False
     return True
+
+
+def _is_rest_of(folder: Path, card: ModelCard) -> bool:
+    """Whether a folder holds what damage has left of this very model, and nothing else."""
+    if folder.is_symlink() or not folder.is_dir() or not {one.name for one in folder.iterdir()} <= LIMITS.keys():
+        return False
+    with contextlib.suppress(ModelError):
+        read_model(folder)
+        return False
+    weights = folder / WEIGHTS_NAME
+    if not weights.exists():
+        return True
+    if not weights.is_file() or weights.stat().st_size > LIMITS[WEIGHTS_NAME]:
+        return False
+    return hashlib.sha256(weights.read_bytes()).hexdigest() == card.weights_sha256
 
 
 def _check_room(parent: Path, size: int) -> None:

@@ -88,7 +88,8 @@ class ModelStore:
         if found:
             return max(found, key=lambda m: _version_key(m.card.version))
         for problem in problems:
-            if problem.path and Path(problem.path).name == name:
+            # Of a model that was installed, the folder's name says the version too.
+            if problem.path and (Path(problem.path).name + "-").startswith(name + "-"):
                 raise ModelError(problem)
         known = ", ".join(dict.fromkeys(m.card.name for m in models))
         wanted = f"{name} {version}" if version else name

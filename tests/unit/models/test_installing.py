@@ -148,6 +148,27 @@ def test_name_of_a_built_in_model_or_a_filter_is_refused(store: ModelStore, good
         install(store, good, fits)
 
 
+@pytest.mark.parametrize("lost", ["card.json", "weights.safetensors"])
+def test_model_of_which_a_file_is_lost_is_mended_by_installing_it_again(
+    store: ModelStore, good: Path, lost: str
+) -> None:
+    folder = install(store, good, fits).model.folder
+    before = tree(store.own[0])
+    (folder / lost).unlink()
+    assert not install(store, good, fits).already
+    assert tree(store.own[0]) == before
+    (folder / "card.json").write_text("{}", encoding="utf-8")
+    assert not install(store, good, fits).already
+    assert tree(store.own[0]) == before
+
+
+def test_other_weights_beside_a_damaged_card_are_not_thrown_away(store: ModelStore, good: Path) -> None:
+    folder = make_model(store.own[0] / "made-up-1.0", {"a": np.zeros((2, 3), np.float16)})
+    (folder / "card.json").write_text("{}", encoding="utf-8")
+    with refused(store, "model-exists", "there already"):
+        install(store, good, fits)
+
+
 def test_damaged_folder_of_the_same_name_is_not_overwritten(store: ModelStore, good: Path) -> None:
     (store.own[0] / "made-up-1.0").mkdir(parents=True)
     (store.own[0] / "made-up-1.0" / "mine.txt").write_text("mine", encoding="utf-8")

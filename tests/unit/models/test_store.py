@@ -121,6 +121,16 @@ def test_unknown_name_is_told_with_the_names_there_are(store: ModelStore) -> Non
     assert "made-up" in raised.value.info.advice
 
 
+def test_name_of_a_damaged_model_is_told_with_its_damage_though_the_folder_says_the_version_too(
+    store: ModelStore,
+) -> None:
+    (make_model(store.own[0] / "mine-1.0.0", name="mine") / "card.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match="damaged"):
+        store.get("mine")
+    with pytest.raises(ModelError, match="There is no model 'min'"):
+        store.get("min")
+
+
 def test_name_of_a_damaged_folder_is_told_with_its_damage(store: ModelStore) -> None:
     (make_model(store.own[0] / "broken") / "card.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match="damaged"):
