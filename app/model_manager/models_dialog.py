@@ -129,16 +129,16 @@ class ModelsDialog(QDialog):
 
     def _on_row(self, _row: int = 0) -> None:
         card = self.current()
-        self.card.setPlaceholderText(
-            self.tr(
-                "No model is here, not even those that come with Quietbeam: install Quietbeam again. "
-                "A model of your own comes in by “Install…”."
-            )
-            if self._jobs.known
-            else self.tr("Looking for models…")
-        )
-        self.card.setPlainText("") if card is None else self.card.setHtml(card_text(card))
+        self.card.setPlainText(self._without_models()) if card is None else self.card.setHtml(card_text(card))
         self._on_jobs()
+
+    def _without_models(self) -> str:
+        if not self._jobs.known:
+            return self.tr("Looking for models…")
+        return self.tr(
+            "No model is here, not even those that come with Quietbeam: install Quietbeam again. "
+            "A model of your own comes in by “Install…”."
+        )
 
     def _on_jobs(self) -> None:
         card, idle = self.current(), not self._jobs.active

@@ -72,14 +72,13 @@ def test_no_models_at_all_say_what_to_do(desk: Desk, dialog: ModelsDialog, qtbot
     desk.engine.cards = ()
     desk.engine.list_models()
     qtbot.waitUntil(lambda: dialog.list.count() == 0)
-    assert dialog.card.toPlainText() == ""
-    assert "install Quietbeam again" in dialog.card.placeholderText()
+    assert "install Quietbeam again" in dialog.card.toPlainText()
 
 
 def test_models_that_are_not_known_yet_are_not_called_missing(desk: Desk) -> None:
     jobs = ModelJobs(desk.engine)
     dialog = ModelsDialog(jobs)
-    assert "Looking for models" in dialog.card.placeholderText()
+    assert "Looking for models" in dialog.card.toPlainText()
     dialog.close()
 
 
