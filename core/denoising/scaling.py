@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from core.denoising.denoiser import Frames
 from core.denoising.errors import denoise_error
-from core.noise.gain import GainEstimate, black_level, estimate_gain, noise_variance
+from core.noise.gain import GainEstimate, black_level, estimate_gain, is_below_the_darkest, noise_variance
 from core.protocol.denoise import IntensityScale, Notice
 from core.protocol.movie import MovieMeta
 
@@ -142,10 +142,18 @@ def _plausible_offset(
 
 
 def _from_the_noise(frames: Sequence[npt.NDArray[np.generic]], gain: float) -> tuple[float, tuple[Notice, ...]]:
-    """Ask the noise for the black level that goes with a typed gain: 0 unless it says otherwise, and loudly."""
+    """Ask the noise for the black level that goes with a typed gain: 0 unless it says otherwise, loudly and soundly."""
     zero = black_level(frames, gain)
     if zero is None or zero < _FAR_FROM_ZERO * _mean(frames):
         return 0.0, ()
+    if not is_below_the_darkest(zero, frames):
+        # Where no electron would have fallen there is noise all the same: taken for structure, it would be drawn.
+        text = (
+            f"A gain of {gain:.4g} does not go with the movie's noise: it would take a black level of {zero:.4g}, and "
+            "parts of the movie are darker. The gain was kept and a black level of 0 assumed, so more may be smoothed "
+            "away than need be. Leave the gain out to have both estimated, or type the black level too."
+        )
+        return 0.0, (Notice(level="warning", code="gain-doubt", text=text),)
     text = (
         f"No black level is known. With a gain of {gain:.4g} the noise is too weak for one of 0 and speaks for "
         f"{zero:.4g}, which was assumed. Type the black level if you know it, 0 included."

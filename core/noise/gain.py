@@ -23,6 +23,7 @@ _LOOKS = 2_000_000
 _COUNTED = 0.05
 _SMOOTH = 0.97
 _WHITE = 0.2
+_DARKEST, _SURE = 0.01, 4.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,16 @@ def black_level(frames: Sequence[npt.NDArray[np.generic]], gain: float) -> float
     if float(np.median([_correlation(frame) for frame in frames])) > _WHITE:
         return None
     return float(np.median(means - variances / gain))
+
+
+def is_below_the_darkest(level: float, frames: Sequence[npt.NDArray[np.generic]]) -> bool:
+    """Whether a black level lies below the darkest hundredth of the blocks, but for their noise."""
+    means, variances = _all_blocks(_thin(frames), _BLOCK)
+    if not len(means):
+        return True
+    dark = means <= np.quantile(means, _DARKEST)
+    error = float(np.sqrt(np.median(variances[dark]))) / _BLOCK
+    return level <= float(means[dark].max()) + _SURE * error
 
 
 def noise_variance(frame: npt.NDArray[np.generic]) -> float:

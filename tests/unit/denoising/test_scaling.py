@@ -154,6 +154,19 @@ def test_a_typed_gain_without_a_black_level_asks_the_noise_for_it():
     assert [notice.code for notice in notices] == ["black-level"]
 
 
+def test_a_typed_gain_that_would_put_dark_parts_below_no_electron_is_doubted():
+    # Secondary electrons scatter little: with this gain the noise of the bright parts speaks for a black level that the
+    # dark ones lie below. Taken, their noise would pass for structure.
+    image = np.full((256, 256), 140.0)
+    image[:80] = 40.0
+    noise = np.random.default_rng(1).normal(size=image.shape) * np.sqrt(0.7 * (image + 280))
+    scale, notices = choose_scale(meta(), [image + noise], typed_gain=5.0)
+    assert scale.gain == 5.0
+    assert scale.offset == 0.0
+    assert [one.code for one in notices] == ["gain-doubt"]
+    assert "darker" in notices[0].text
+
+
 def test_a_typed_gain_of_counts_keeps_zero_for_the_black_level():
     scale, notices = choose_scale(meta(), [3.0 * counts(2.0, size=256)], 3.0)
     assert (scale.offset, notices) == (0.0, ())
