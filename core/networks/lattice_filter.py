@@ -62,38 +62,33 @@ def _lobe(taper: Tensor, mask: Tensor, step: int) -> Tensor:
     return out
 
 
-def lattice_filter(x: Tensor, variance: Tensor, size: int) -> Tensor:
-    """Filter frames in windows of `size` px.
+def lattice_filter_and_share(
+    x: Tensor, variance: Tensor, size: int, spectrum: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Filter frames in windows of `size` px; return the estimate, and how much of each px' own noise is left in it.
 
     Parameters
     ----------
     x
         (N, H, W) float32: the signal, any offset and scale.
     variance
-        (N, H, W) float32: its noise variance per px (white, independent).
+        (N, H, W) float32: its noise variance per px (independent).
     size
         Window side; a multiple of 4. The window grid starts at row and column 0, so a tile whose origin is a multiple
         of size / 4 sees the windows that the whole frame sees.
+    spectrum
+        (size, size // 2 + 1) the noise's power at each of `rfft2`'s frequencies, in units of the variance; its mean
+        over the whole spectrum is 1. None is white.
 
     Returns
     -------
-    Tensor
-        (N, H, W) float32 estimate of the signal.
-    """
-    return lattice_filter_and_share(x, variance, size)[0]
-
-
-def lattice_filter_and_share(
-    x: Tensor, variance: Tensor, size: int, spectrum: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Filter frames as `lattice_filter`; returns the estimate, and how much of each px' own noise is left in it.
-
-    The share (N, H, W) is the windows' mean gain: the derivative of the estimate by the px itself, if the choice of
-    coefficients were fixed. That the choice follows the noise adds as much again and more, which a probe can measure.
-
-    `spectrum` (size, size // 2 + 1) is the noise's power at each of `rfft2`'s frequencies, in units of the variance;
-    its mean over the whole spectrum is 1. None is white. The share is then the covariance of a px' noise with what is
-    left of it, in units of the variance: the mean of gain x power, and of what the choice of coefficients adds to it.
+    estimate : Tensor
+        (N, H, W) float32, the signal.
+    share : Tensor
+        (N, H, W) the windows' mean gain: the derivative of the estimate by the px itself, if the choice of
+        coefficients were fixed. That the choice follows the noise adds as much again and more, which a probe can
+        measure. With a spectrum, the covariance of a px' noise with what is left of it, in units of the variance: the
+        mean of gain x power, and of what the choice of coefficients adds to it.
     """
     step = size // 4
     height, width = x.shape[-2:]
