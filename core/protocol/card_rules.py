@@ -14,14 +14,13 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 # Windows keeps these for devices, whatever ending follows.
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-TITLE_LETTERS = 200
 _LINE_LETTERS = 200
 _TEXT_LETTERS = 5000
 _MOST_MODALITIES, _MODALITY_LETTERS = 20, 40
 _MOST_CAVEATS = 100
 _MOST_SCORES = 1000
 # More neighbouring frames than anything here keeps at a time.
-MOST_FRAMES = 1000
+_MOST_FRAMES = 1000
 _MOST_STEPS = 10**12
 _LONGEST_S = 10**10
 
@@ -66,7 +65,7 @@ def _text(value: str) -> str | None:
 
 
 def _title(value: str) -> str | None:
-    return _line(value, TITLE_LETTERS) if value.strip() else f"must be one line of at most {TITLE_LETTERS} letters"
+    return _line(value) if value.strip() else f"must be one line of at most {_LINE_LETTERS} letters"
 
 
 def _modality(value: tuple[str, ...]) -> str | None:
@@ -87,7 +86,7 @@ def _range(value: tuple[float, float] | None) -> str | None:
 
 
 def _frames(value: int) -> str | None:
-    return None if 1 <= value <= MOST_FRAMES else f"must be 1 to {MOST_FRAMES}"
+    return None if 1 <= value <= _MOST_FRAMES else f"must be 1 to {_MOST_FRAMES}"
 
 
 def _caveats(value: tuple[str, ...]) -> str | None:

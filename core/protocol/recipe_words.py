@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from core.protocol.base import Record
 
+_SHOWN_LETTERS = 80
+
 
 def told(error: ValidationError, recipe: type[Record]) -> str:
     """Return what is wrong with a recipe of this kind, key by key; what only follows from another error is left out."""
@@ -41,28 +43,34 @@ def _explained(error: dict[str, Any], recipe: type[Record]) -> str:
 
 
 def _wrong(kind: str, given: Any, context: dict[str, Any], message: str) -> str:
-    number = isinstance(given, int | float) and not isinstance(given, bool)
+    number, shown = isinstance(given, int | float) and not isinstance(given, bool), _shown(given)
     if kind in ("tuple_type", "list_type"):
         if number:
-            return f"is {given!r}, but a range or list is needed: write [{float(given)!r}, {float(given)!r}]"
-        return f"is {given!r}, but a range or list is needed: write it in [ ]"
+            return f"is {shown}, but a range or list is needed: write [{float(given)!r}, {float(given)!r}]"
+        return f"is {shown}, but a range or list is needed: write it in [ ]"
     if kind == "too_long":
         return "is a range of two numbers: write [lowest, highest]"
     if kind == "too_short":
         return "is empty"
     if kind == "literal_error":
-        return f"is {given!r}, but can only be {context.get('expected', 'another')}"
+        return f"is {shown}, but can only be {context.get('expected', 'another')}"
     bounds = {"greater_than": "above {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}"}
     bounds |= {"less_than_equal": "{le} or less"}
     if kind in bounds:
-        return f"is {given!r}, but must be {bounds[kind].format(**context)}"
+        return f"is {shown}, but must be {bounds[kind].format(**context)}"
     kinds = {"int": "a whole number", "float": "a number", "string": "a text in quotes", "finite": "a finite number"}
     for start, word in kinds.items():
         if kind.startswith(start) and kind != "string_pattern_mismatch":
-            return f"is {given!r}, but must be {word}"
+            return f"is {shown}, but must be {word}"
     if kind == "string_pattern_mismatch":
-        return f"is {given!r}, but may have only small letters, digits and dashes, the first of them no dash"
-    return f"is {given!r}: {message}"
+        return f"is {shown}, but may have only small letters, digits and dashes, the first of them no dash"
+    return f"is {shown}: {message}"
+
+
+def _shown(given: Any) -> str:
+    """What was written, cut off: nobody reads a screen full of it."""
+    text = repr(given)
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…"
 
 
 def _meant(place: Sequence[int | str], recipe: type[Record]) -> str:

@@ -166,3 +166,11 @@ def test_a_recipe_in_another_coding_says_how_to_save_it(tmp_path: Path, recipe_t
 def test_a_path_of_windows_says_how_it_is_written(tmp_path: Path, recipe_text: str) -> None:
     with pytest.raises(RecipeError, match="paths are written with /"):
         load_recipe(_written(tmp_path, recipe_text.replace('"Tiny"', '"C:\\data"')))
+
+
+def test_a_long_value_is_not_repeated_whole(tmp_path: Path, recipe_text: str) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text(recipe_text.replace("seed = ", f'seed = "{"x" * 5000}" # ', 1))
+    with pytest.raises(RecipeError, match="'seed' is 'xxx.*…, but must be a whole number") as refused:
+        load_recipe(path)
+    assert len(str(refused.value)) < 300 + len(str(path))
