@@ -31,15 +31,11 @@ def run_train(recipe: Path, output: Path | None, device: DeviceChoice, resume: b
     out.print(f"{'Steps':<12}{result.steps} in {time.strftime('%H:%M:%S', time.gmtime(result.seconds))}")
     out.print(f"{'Scores':<12}{scores}")
     out.print(f"{'Model':<12}{result.output}")
-    if _can_be_installed(result):
+    # Of the other it was told before the training.
+    if not ModelStore.default().comes_with_the_program(Path(result.output).name):
         out.print(
             f"{'Install it':<12}quietbeam models export {shlex.quote(result.output)}, then models install the file"
         )
-
-
-def _can_be_installed(result: TrainJobResult) -> bool:
-    """Not beside a model of the same name that comes with the program: that was told before the training."""
-    return all(one.card.name != Path(result.output).name for one in ModelStore.default().list() if one.built_in)
 
 
 def _is_silent() -> bool:

@@ -84,7 +84,7 @@ def _judge_name(name: str, recipe: str, store: ModelStore, context: RunContext) 
     """Tell before hours of training what could not be installed after them."""
     if name in CLASSICAL:
         raise job_error("bad-request", f"{name!r} is a filter's name.", recipe, "Give the recipe another 'name'.")
-    if any(one.built_in and one.card.name == name for one in store.list()):
+    if store.comes_with_the_program(name):
         text = (
             f"A model called {name} comes with Quietbeam, so what this training makes can't be installed beside it: "
             f"it is to be compared with. To use yours, train it by a copy of the recipe with another 'name'."

@@ -61,6 +61,10 @@ class ModelStore:
         """What is wrong with the folders that look like models but can't be used."""
         return tuple(_read(self)[1])
 
+    def comes_with_the_program(self, name: str) -> bool:
+        """Whether a built-in model has this name: none can be installed beside it."""
+        return any(model.built_in and model.card.name == name for model in self.list())
+
     def default_model(self) -> str | None:
         """Name of the model to use where nothing is known of a movie; None without any.
 

@@ -171,6 +171,6 @@ def test_a_path_of_windows_says_how_it_is_written(tmp_path: Path, recipe_text: s
 def test_a_long_value_is_not_repeated_whole(tmp_path: Path, recipe_text: str) -> None:
     path = tmp_path / "long.toml"
     path.write_text(recipe_text.replace("seed = ", f'seed = "{"x" * 5000}" # ', 1))
-    with pytest.raises(RecipeError, match="'seed' is 'xxx.*…, but must be a whole number") as refused:
+    with pytest.raises(RecipeError, match=r"'seed' is 'xxx.*…, but must be a whole number") as refused:
         load_recipe(path)
     assert len(str(refused.value)) < 300 + len(str(path))
