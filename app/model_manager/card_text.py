@@ -39,7 +39,7 @@ def _made_for(card: ModelCard) -> list[tuple[str, str]]:
         *series,
         (_tr("Electrons a pixel"), f"{low:.3g} to {high:.3g}"),
         (_tr("Pixel size"), pixels),
-        (_tr("Frames at a time"), f"{card.frames}"),
+        (_tr("Frames at a time"), _tr("{0} and more").format(card.frames) if card.frames > 1 else "1"),
     ]
 
 

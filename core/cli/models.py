@@ -57,7 +57,7 @@ def _print_card(card: ModelCard, mark: str, folder: str) -> None:
     modality = ", ".join(card.modality)
     out.print(printable(f"  {card.title}"))
     said = f"  for {modality}; {low:g} to {high:g} electrons a px; pixel size: {pixels}"
-    said += f"; {card.frames} frames at a time" if card.frames > 1 else ""
+    said += f"; {card.frames} and more frames at a time" if card.frames > 1 else ""
     out.print(printable(said + (f"; one of the series {card.series}, to be compared" if card.series else "")))
     held, measured = held_out_and_others(card.scores)
     if measured:

@@ -42,7 +42,7 @@ class ModelCard(Record):
     dose_range_e_px : tuple of float
         Electrons a pixel, lowest and highest.
     frames : int
-        How many neighbouring frames it looks at for one; 1: each alone.
+        How many neighbouring frames, at least, it looks at for one; 1: each alone.
     series : str
         Name of the models, this one among them, that differ in the seed alone and show by it how far to trust any of
         them; empty: it is no such model.

@@ -176,7 +176,8 @@ def _wrong_frames(card: ModelCard, meta: MovieMeta) -> Misfit | None:
     if meta.frames >= card.frames:
         return None
     there = "This is a single frame" if meta.frames == 1 else f"The movie has {meta.frames} frames"
-    return Misfit(code="frames", text=f"{there}; the model was made for movies and looks at {card.frames} at a time.")
+    text = f"{there}; the model was made for movies and looks at {card.frames} and more at a time."
+    return Misfit(code="frames", text=text)
 
 
 def _reason(
